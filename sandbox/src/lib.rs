@@ -1,9 +1,40 @@
-//! Run one command in a fresh, sealed sandbox made of Linux namespaces.
+//! Run one command in a fresh, sealed sandbox made of Linux namespaces: no daemon, no root needed.
+//!
+//! # Terminology
+//! The **payload** is the process under test. **Init** is our PID 1 beside it. The **base** is the
+//! one tmpfs of a sandbox, which holds every byte that the payload can write. A **step** is one
+//! prepared action of the child; a sandbox is compiled to a list of them.
+//!
+//! # How it works
+//! [`Sandbox::new`] compiles a [`Rootfs`], a [`Command`] and [`Limits`] to steps. [`Sandbox::run`]
+//! clones a child into new user, mount, PID, IPC, UTS, cgroup and network namespaces; the child
+//! walks the list and reports the first failure as (step, errno); the parent moves the streams,
+//! keeps the limits from outside and returns an [`Outcome`]. Nothing is mounted in the host's
+//! mount namespace and nothing is written to the host's disk, so nothing can be left behind.
+//!
+//! # What it does not do
+//! It does not judge, knows nothing of images, and offers no way to run without isolation: a layer
+//! that cannot be had is an [`Error`].
 
+mod child;
 mod command;
+mod compile;
+mod descriptors;
+mod error;
+mod id_map;
 mod limits;
 mod outcome;
+mod perform;
+mod process;
+mod report;
+mod sandbox;
+mod step;
+mod streams;
+mod sys;
 
 pub use command::{Command, Identity, PidOne, PlacedFile, Rootfs, Tree};
+pub use error::{Error, Result};
 pub use limits::Limits;
 pub use outcome::{Captured, Ending, NotStarted, Outcome, Stream};
+pub use sandbox::Sandbox;
+pub use streams::{Input, Output, Streams};

@@ -11,7 +11,7 @@ pub struct Outcome {
     pub stdout: Captured,
     /// What was captured of standard error.
     pub stderr: Captured,
-    /// Wall-clock time from the start of the payload to its end.
+    /// Wall-clock time from the moment the sandbox was let go to its end.
     pub wall: Duration,
 }
 

@@ -1,0 +1,84 @@
+//! Why a sandbox could not be made or kept, in words that say what to do about it.
+
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+/// The result of everything fallible in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failure of the sandbox itself, never of the payload.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Kind);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Kind {
+    #[error("the {what} `{}` is not an absolute path", path.display())]
+    NotAbsolute { what: &'static str, path: PathBuf },
+    #[error("the {what} `{}` contains `..`; write the path without it", path.display())]
+    DotDot { what: &'static str, path: PathBuf },
+    #[error("the file `{}` has no name", path.display())]
+    NoFileName { path: PathBuf },
+    #[error("no program was given")]
+    NoProgram,
+    #[error("`{}` contains a NUL byte", text.escape_debug())]
+    NulByte { text: String },
+    #[error("{layers} layers are more than overlayfs can stack here")]
+    TooManyLayers { layers: usize },
+    #[error("user {uid} and group {gid} must be below 65536, the number of ids in a sandbox")]
+    IdTooLarge { uid: u32, gid: u32 },
+    #[error("failed to {what}: {errno}{}", hint(errno))]
+    System { what: String, errno: Errno },
+    #[error("failed to {step}: {errno}{}", step_hint(step, errno))]
+    Step { step: String, errno: Errno },
+    #[error("the sandbox's init was killed from outside (signal {signal})")]
+    InitKilled { signal: i32 },
+    #[error("the sandbox's init ended without a report (exit code {code})")]
+    InitEnded { code: i32 },
+    #[error("the sandbox was killed but did not end within {seconds} seconds")]
+    Unkillable { seconds: u64 },
+}
+
+impl Kind {
+    /// What completes "failed to …" for a system call of the parent.
+    pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(Errno) -> Error {
+        let what = what.into();
+        move |errno| Self::System { what, errno }.into()
+    }
+}
+
+/// What to do when the namespaces themselves cannot be had.
+fn hint(errno: &Errno) -> &'static str {
+    match errno {
+        Errno::EPERM | Errno::EACCES => {
+            "\nhint: this user may not make user namespaces here: see \
+             kernel.apparmor_restrict_unprivileged_userns and kernel.unprivileged_userns_clone \
+             (sysctl), or run belljar as root; inside a container its seccomp profile may forbid it"
+        }
+        Errno::ENOSPC => {
+            "\nhint: raise user.max_user_namespaces and its siblings (sysctl), or close sandboxes \
+             that nest this one"
+        }
+        Errno::ENOSYS => "\nhint: belljar needs Linux 5.11 or newer",
+        _ => "",
+    }
+}
+
+fn step_hint(step: &str, errno: &Errno) -> &'static str {
+    match errno {
+        Errno::EPERM if step.starts_with("mount proc") => {
+            "\nhint: the kernel refuses a new /proc where the old one is partly hidden, as in most \
+             containers: start the outer container with unmasked paths \
+             (docker: --security-opt systempaths=unconfined)"
+        }
+        Errno::ELOOP if step.starts_with("put ") => {
+            "\nhint: the image has a symbolic link where a directory must be"
+        }
+        Errno::ENXIO if step.starts_with("bind the device") => {
+            "\nhint: /dev of this machine does not hold the usual character device"
+        }
+        Errno::ENOSYS => "\nhint: belljar needs Linux 5.12 or newer",
+        _ => "",
+    }
+}

@@ -1,0 +1,324 @@
+//! The interpreter: how each kind of step is performed, in one or a few system calls.
+//!
+//! It runs between clone and exec and keeps the rule of [`crate::sys`]: nothing allocates, locks or
+//! panics. System calls go through rustix, which issues them itself: glibc's wrappers for changing
+//! ids wait for threads that do not exist in the child.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2};
+use rustix::io::Errno;
+use rustix::mount::{self, MountFlags, MoveMountFlags, OpenTreeFlags};
+use rustix::process::{self, DumpableBehavior, Resource, Rlimit};
+use rustix::thread;
+
+use crate::descriptors::ChildEnds;
+use crate::step::{InsidePath, Step};
+use crate::sys;
+
+/// The number of the error that a system call gave.
+pub(crate) struct Failure(pub(crate) i32);
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Self(errno.raw_os_error())
+    }
+}
+
+impl From<nix::errno::Errno> for Failure {
+    fn from(errno: nix::errno::Errno) -> Self {
+        Self(errno as i32)
+    }
+}
+
+/// The interpreter: one arm for each kind of step.
+pub(crate) fn perform(step: &Step, ends: &ChildEnds) -> Result<(), Failure> {
+    match step {
+        Step::CloseInherited => close_inherited(&ends.keep),
+        Step::SetUmask => {
+            process::umask(Mode::from_raw_mode(0o022));
+            Ok(())
+        }
+        Step::AwaitIdMaps => await_id_maps(ends.go.as_fd()),
+        Step::BecomeRoot => change_ids(0, 0, &[]),
+        Step::DieWithParent => die_with_parent(ends.go.as_fd()),
+        Step::MakeMountsPrivate => Ok(mount::mount_change(
+            c"/",
+            mount::MountPropagationFlags::PRIVATE | mount::MountPropagationFlags::REC,
+        )?),
+        Step::MountBase { size, inodes } => mount_base(size, inodes),
+        Step::MakeDirectory { path, mode } => {
+            mkdirat(CWD, path, Mode::from_raw_mode(*mode))?;
+            // The umask has taken bits away.
+            Ok(rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(*mode), AtFlags::empty())?)
+        }
+        Step::MakeSymlink { path, target } => Ok(rustix::fs::symlinkat(*target, CWD, *path)?),
+        Step::BindLayer { source, at } => Ok(mount::mount_bind_recursive(source, at)?),
+        Step::AttachLayer { index, at, .. } => {
+            attach_layer(ends.layers.get(*index).ok_or(Errno::BADF)?.as_fd(), at)
+        }
+        Step::Mount { kind, at, no_exec, options } => {
+            let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
+            flags.set(MountFlags::NOEXEC, *no_exec);
+            Ok(mount::mount(*kind, at, *kind, flags, options.as_deref())?)
+        }
+        Step::BindDevice { source, at, major, minor } => bind_device(source, at, *major, *minor),
+        Step::Place { from, at, no_exec } => place(from, at, *no_exec),
+        Step::EnterRoot => enter_root(),
+        Step::SetHostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
+        Step::RaiseLoopback => raise_loopback(),
+        Step::PlaceDirectory { path, owner } => open_or_make(path, *owner).map(drop),
+        Step::PlaceFile { directory, name, content, mode, owner } => {
+            place_file(directory, name, content, *mode, *owner)
+        }
+        Step::ChangeDirectory { path } => Ok(process::chdir(path)?),
+        Step::HideFromPayload { arguments } => {
+            sys::blank_arguments(arguments);
+            thread::set_name(c"init")?;
+            Ok(process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+        }
+        Step::StartSession => Ok(process::setsid().map(drop)?),
+        Step::LimitProcesses { processes } => limit_processes(*processes),
+        Step::ChangeIdentity { uid, gid, groups } => change_ids(*uid, *gid, groups),
+        Step::DropBoundingSet => Ok(sys::drop_bounding_set()?),
+        Step::DropPrivileges => drop_privileges(),
+        Step::ResetSignals => {
+            sys::default_signal_dispositions();
+            let none = nix::sys::signal::SigSet::empty();
+            let how = nix::sys::signal::SigmaskHow::SIG_SETMASK;
+            Ok(nix::sys::signal::sigprocmask(how, Some(&none), None)?)
+        }
+    }
+}
+
+/// Closes everything between and after the descriptors to keep. Standard streams that the parent
+/// inherited are closed too: nothing of the host's may stay open in init.
+pub(crate) fn close_inherited(keep: &[RawFd]) -> Result<(), Failure> {
+    let mut next = 0;
+    for number in keep.iter().map(|number| number.cast_unsigned()) {
+        if next < number {
+            sys::close_range(next, number - 1)?;
+        }
+        next = number + 1;
+    }
+    Ok(sys::close_range(next, u32::MAX)?)
+}
+
+pub(crate) fn await_id_maps(go: BorrowedFd<'_>) -> Result<(), Failure> {
+    let mut byte = [0];
+    loop {
+        match rustix::io::read(go, &mut byte) {
+            Ok(1) => return Ok(()),
+            // The parent has ended, or has given up and will not read the report.
+            Ok(_) => return Err(Errno::PIPE.into()),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Outside the PID namespace the parent has no number here, so whether it had ended before the
+/// request is read off the pipe that only it keeps open.
+fn die_with_parent(go: BorrowedFd<'_>) -> Result<(), Failure> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    process::set_parent_process_death_signal(Some(process::Signal::KILL))?;
+    let mut polled = [PollFd::new(&go, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    if polled[0].revents().contains(PollFlags::HUP) {
+        return Err(Errno::PIPE.into());
+    }
+    Ok(())
+}
+
+/// Mounts the tmpfs over `/`, where there is always a directory, and goes there by descriptor: the
+/// host's root stays reachable by path until the sandbox has its own.
+fn mount_base(size: &CStr, inodes: &CStr) -> Result<(), Failure> {
+    use mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+    let context = mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    mount::fsconfig_set_string(context.as_fd(), c"size", size)?;
+    mount::fsconfig_set_string(context.as_fd(), c"nr_inodes", inodes)?;
+    mount::fsconfig_set_string(context.as_fd(), c"mode", c"0755")?;
+    mount::fsconfig_create(context.as_fd())?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let base = mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    mount::move_mount(base.as_fd(), c"", CWD, c"/", flags)?;
+    Ok(process::fchdir(base)?)
+}
+
+/// The descriptor is closed at once: a working directory of `/proc/self/fd/N` must find nothing.
+fn attach_layer(layer: BorrowedFd<'_>, at: &CStr) -> Result<(), Failure> {
+    mount::move_mount(layer, c"", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    let number = layer.as_raw_fd().cast_unsigned();
+    Ok(sys::close_range(number, number)?)
+}
+
+/// The device is looked at before it is bound: what lies under the name on the host must be the
+/// character device that the payload expects.
+fn bind_device(source: &CStr, at: &CStr, major: u32, minor: u32) -> Result<(), Failure> {
+    let device = openat(CWD, source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let status = rustix::fs::fstat(&device)?;
+    let expected = rustix::fs::makedev(major, minor);
+    if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::CharacterDevice
+        || status.st_rdev != expected
+    {
+        return Err(Errno::NXIO.into());
+    }
+    let create = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    drop(openat(CWD, at, create, Mode::from_raw_mode(0o666))?);
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let bound = mount::open_tree(device.as_fd(), c"", flags)?;
+    Ok(mount::move_mount(bound, c"", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}
+
+fn place(from: &CStr, at: &CStr, no_exec: bool) -> Result<(), Failure> {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat(CWD, c"root", directory, Mode::empty())?;
+    if !at.to_bytes().contains(&b'/') {
+        exists_or(mkdirat(&root, at, Mode::from_raw_mode(0o755)))?;
+    }
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let target = openat2(&root, at, directory, Mode::empty(), beneath)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    let tree = mount::open_tree(CWD, from, flags)?;
+    if no_exec {
+        sys::mount_setattr(tree.as_fd(), libc::MOUNT_ATTR_NOEXEC, None)?;
+    }
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(mount::move_mount(tree, c"", target, c"", flags)?)
+}
+
+/// pivot_root(2) with both arguments "." stacks the old root on the new one. The base lies over the
+/// old root, so it goes first; the second unmount takes the old root away, and with it the last way
+/// to the host's files. What is then above `/` must be `/` itself.
+fn enter_root() -> Result<(), Failure> {
+    process::chdir(c"root")?;
+    process::pivot_root(c".", c".")?;
+    mount::unmount(c".", mount::UnmountFlags::DETACH)?;
+    mount::unmount(c".", mount::UnmountFlags::DETACH)?;
+    process::chdir(c"/")?;
+    let (root, above) = (rustix::fs::stat(c"/")?, rustix::fs::stat(c"..")?);
+    if (root.st_dev, root.st_ino) == (above.st_dev, above.st_ino) {
+        Ok(())
+    } else {
+        Err(Errno::XDEV.into())
+    }
+}
+
+fn raise_loopback() -> Result<(), Failure> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    Ok(sys::interface_up(socket, c"lo")?)
+}
+
+/// Opens a directory inside the sandbox, making what is missing of it.
+fn open_or_make(path: &InsidePath, owner: Option<(u32, u32)>) -> Result<OwnedFd, Failure> {
+    let mut current = look_up(c".")?;
+    let Some(whole) = path.prefixes.last() else { return Ok(current) };
+    match look_up(whole) {
+        Err(Errno::NOENT) => {}
+        other => return Ok(other?),
+    }
+    for prefix in &path.prefixes {
+        current = match look_up(prefix) {
+            Err(Errno::NOENT) => {
+                mkdirat(&current, last_component(prefix), Mode::from_raw_mode(0o755))?;
+                let made = look_up(prefix)?;
+                change_owner(&made, owner)?;
+                made
+            }
+            other => other?,
+        };
+    }
+    Ok(current)
+}
+
+/// Opens a directory by its path inside the sandbox; no link leads out of it.
+fn look_up(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    // The kernel answers EAGAIN when a mount or rename elsewhere raced a "..": openat2(2).
+    let mut attempts = 0;
+    loop {
+        match openat2(CWD, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) if attempts < 1000 => attempts += 1,
+            other => return other,
+        }
+    }
+}
+
+fn place_file(
+    directory: &InsidePath,
+    name: &CStr,
+    content: &[u8],
+    mode: u32,
+    owner: Option<(u32, u32)>,
+) -> Result<(), Failure> {
+    let directory = open_or_make(directory, owner)?;
+    match rustix::fs::unlinkat(&directory, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = openat(&directory, name, flags, Mode::from_raw_mode(0o600))?;
+    let mut rest = content;
+    while !rest.is_empty() {
+        let written = rustix::io::write(&file, rest)?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    change_owner(&file, owner)?;
+    // After the change of owner, which clears set-id bits, and past the umask.
+    Ok(rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?)
+}
+
+fn change_owner(file: &OwnedFd, owner: Option<(u32, u32)>) -> Result<(), Failure> {
+    let Some((uid, gid)) = owner else { return Ok(()) };
+    let uid = process::Uid::from_raw(uid);
+    Ok(rustix::fs::fchown(file, Some(uid), Some(process::Gid::from_raw(gid)))?)
+}
+
+/// RLIMIT_NPROC counts within the sandbox's own user namespace (since Linux 5.14). A core limit of
+/// 1 and not 0: the kernel passes a core to a helper of the host in spite of 0, but not of 1
+/// (core(5), "Piping core dumps to a program").
+fn limit_processes(processes: u64) -> Result<(), Failure> {
+    let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
+    process::setrlimit(Resource::Nproc, both(processes))?;
+    Ok(process::setrlimit(Resource::Core, both(1))?)
+}
+
+fn change_ids(uid: u32, gid: u32, groups: &[process::Gid]) -> Result<(), Failure> {
+    let (uid, gid) = (process::Uid::from_raw(uid), process::Gid::from_raw(gid));
+    thread::set_thread_groups(groups)?;
+    thread::set_thread_res_gid(gid, gid, gid)?;
+    Ok(thread::set_thread_res_uid(uid, uid, uid)?)
+}
+
+fn drop_privileges() -> Result<(), Failure> {
+    let none = thread::CapabilitySet::empty();
+    thread::clear_ambient_capability_set()?;
+    thread::set_capabilities(
+        None,
+        thread::CapabilitySets { effective: none, permitted: none, inheritable: none },
+    )?;
+    Ok(thread::set_no_new_privs(true)?)
+}
+
+/// The part of a path after its last slash.
+fn last_component(path: &CStr) -> &CStr {
+    let bytes = path.to_bytes_with_nul();
+    let start = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    CStr::from_bytes_with_nul(bytes.get(start..).unwrap_or_default()).unwrap_or(c"")
+}
+
+/// Takes "there is one already" for success.
+fn exists_or(result: Result<(), Errno>) -> Result<(), Errno> {
+    match result {
+        Err(Errno::EXIST) => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,254 @@
+//! The one room with `unsafe`: system calls that neither nix nor rustix offers.
+//!
+//! Each function is one system call (or one loop of it) behind a safe signature. Code that runs in
+//! a child made by [`clone_child`] has the memory of a process with several threads but only one of
+//! them: a lock may be held for ever by a thread that is not there. So nothing here allocates,
+//! locks or panics, and nothing the child calls may either.
+
+#![expect(unsafe_code, reason = "raw system calls; every block states why it is sound")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_long};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use crate::error::{Error, Kind};
+
+/// A child process and the descriptor that names it even after its number is used again.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) pid: Pid,
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// `struct clone_args` of clone3(2).
+#[repr(C)]
+#[derive(Default)]
+struct CloneArguments {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// Starts a process that runs `body` on a copy of this process's memory and then exits with the
+/// code that it returns. `namespaces` are `CLONE_NEW*` flags of clone3(2).
+///
+/// `body` runs in the child and must keep this module's rule: no allocation, no lock, no panic. A
+/// panic would abort the child.
+pub(crate) fn clone_child(namespaces: c_int, body: impl FnOnce() -> u8) -> Result<Child, Errno> {
+    let mut pidfd: c_int = -1;
+    let mut arguments = CloneArguments {
+        flags: u64::from(namespaces.cast_unsigned())
+            | libc::CLONE_PIDFD.cast_unsigned() as u64
+            | CLONE_CLEAR_SIGHAND,
+        pidfd: (&raw mut pidfd) as u64,
+        exit_signal: libc::SIGCHLD.cast_unsigned().into(),
+        ..CloneArguments::default()
+    };
+    // SAFETY: without CLONE_VM the child works on a copy of this memory, as after fork(2), and
+    // never returns from the branch below; `arguments` and `pidfd` live through the call.
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<CloneArguments>()) };
+    if pid == 0 {
+        let abort_on_unwind = AbortOnDrop;
+        let code = body();
+        std::mem::forget(abort_on_unwind);
+        // SAFETY: _exit(2) runs no destructor and touches no memory.
+        unsafe { libc::_exit(code.into()) }
+    }
+    let pid = Errno::result(pid)?;
+    // SAFETY: the call succeeded, so the kernel has stored a new descriptor that nobody else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Child { pid: Pid::from_raw(i32::try_from(pid).unwrap_or_default()), pidfd })
+}
+
+/// From linux/sched.h; libc's constant does not fit its type.
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+
+/// Ends the process when it is dropped, which only happens while a panic unwinds.
+struct AbortOnDrop;
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        // SAFETY: abort(3) is safe to call at any point; nothing runs after it.
+        unsafe { libc::abort() }
+    }
+}
+
+/// A program to become: prepared where allocating is allowed, used where it is not.
+#[derive(Debug)]
+pub(crate) struct Executable {
+    /// Paths to try in turn, as execvp(3) does.
+    candidates: Vec<CString>,
+    /// The strings that the pointers below point into.
+    _strings: Vec<CString>,
+    argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+}
+
+// SAFETY: the pointers point into `_strings`, whose heap memory moves with neither the struct nor
+// the vector, and which nothing changes.
+unsafe impl Send for Executable {}
+// SAFETY: as above; shared access only reads.
+unsafe impl Sync for Executable {}
+
+impl Executable {
+    pub(crate) fn new(candidates: Vec<CString>, argv: Vec<CString>, env: Vec<CString>) -> Self {
+        let pointers = |strings: &[CString]| {
+            strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        let (argv_pointers, envp) = (pointers(&argv), pointers(&env));
+        let mut strings = argv;
+        strings.extend(env);
+        Self { candidates, _strings: strings, argv: argv_pointers, envp }
+    }
+
+    /// Becomes the first candidate that can be executed; returns only when none can. As with
+    /// execvp(3), EACCES wins over "not found": a file was there that could not be executed.
+    pub(crate) fn execute(&self) -> Errno {
+        let mut denied = false;
+        for path in &self.candidates {
+            // SAFETY: path, argv and envp are NUL-terminated and live as long as `self`.
+            unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
+            match Errno::last() {
+                Errno::EACCES => denied = true,
+                Errno::ENOENT | Errno::ENOTDIR => {}
+                other => return other,
+            }
+        }
+        if denied { Errno::EACCES } else { Errno::ENOENT }
+    }
+}
+
+/// The bytes of this process's command line, which /proc/PID/cmdline shows to everybody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arguments {
+    start: usize,
+    end: usize,
+}
+
+impl Arguments {
+    /// Finds them in fields 48 and 49 of /proc/self/stat (proc_pid_stat(5)).
+    pub(crate) fn of_this_process() -> Result<Self, Error> {
+        let parse = |stat: &str| {
+            // The name in field 2 may hold anything, but nothing after its parenthesis does.
+            let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(45);
+            let start = fields.next()?.parse().ok()?;
+            let end = fields.next()?.parse().ok()?;
+            (start > 0 && end > start).then_some(Self { start, end })
+        };
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let failed = || Kind::system("find the command line in /proc/self/stat")(Errno::EINVAL);
+        parse(&stat).ok_or_else(failed)
+    }
+}
+
+/// Empties this process's command line. For a child that nobody else shares its memory with.
+pub(crate) fn blank_arguments(arguments: &Arguments) {
+    let Arguments { start, end } = *arguments;
+    // SAFETY: the kernel says that the command line lies in these writable bytes of the stack's
+    // beginning. Nothing of ours reads them after the child was cloned.
+    unsafe { std::ptr::write_bytes(start as *mut u8, 0, end - start) };
+}
+
+/// Gives every signal its default disposition, ignored ones too: execve(2) keeps "ignored", and
+/// Rust's runtime ignores SIGPIPE. Not through libc, which refuses the two signals it uses itself.
+pub(crate) fn default_signal_dispositions() {
+    // All zeros is the kernel's sigaction for SIG_DFL, with no flags and an empty mask.
+    let default = [0u64; 4];
+    for signal in 1..=SIGNALS {
+        // SAFETY: the kernel reads at most `default`; KILL and STOP answer EINVAL, which changes
+        // nothing.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                c_long::from(signal),
+                default.as_ptr(),
+                std::ptr::null_mut::<u64>(),
+                size_of::<u64>(),
+            )
+        };
+    }
+}
+
+/// The number of signals that Linux has (signal(7)).
+const SIGNALS: i32 = 64;
+
+/// Drops every capability from the bounding set, those that are newer than this program too:
+/// prctl(2) answers EINVAL after the last one.
+pub(crate) fn drop_bounding_set() -> Result<(), Errno> {
+    for capability in 0..64 {
+        // SAFETY: PR_CAPBSET_DROP takes a number and no pointer.
+        let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        match Errno::result(result) {
+            Ok(_) => {}
+            Err(Errno::EINVAL) if capability > 0 => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Closes the descriptors `first` to `last`, both included.
+pub(crate) fn close_range(first: u32, last: u32) -> Result<(), Errno> {
+    // SAFETY: takes numbers only. The caller holds no owner of a descriptor in the range that it
+    // would use again.
+    let result = unsafe {
+        libc::syscall(libc::SYS_close_range, c_long::from(first), c_long::from(last), 0 as c_long)
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Sets attributes (`MOUNT_ATTR_*`) on the mount that `mount` is the root of; with
+/// `MOUNT_ATTR_IDMAP`, `user_namespace` gives the mapping of ids.
+pub(crate) fn mount_setattr(
+    mount: BorrowedFd<'_>,
+    attributes: u64,
+    user_namespace: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
+    let attributes = libc::mount_attr {
+        attr_set: attributes,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: user_namespace
+            .map_or(0, |namespace| namespace.as_raw_fd().cast_unsigned().into()),
+    };
+    // SAFETY: the path is an empty C string and the structure lives through the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// From net/if.h; libc's constant does not fit the field's type.
+const IFF_UP: i16 = 1;
+
+/// Brings a network interface of this network namespace up (netdevice(7), SIOCSIFFLAGS).
+pub(crate) fn interface_up(socket: impl AsFd, name: &CStr) -> Result<(), Errno> {
+    // SAFETY: ifreq is plain data for which all zeros is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (slot, byte) in request.ifr_name[..libc::IFNAMSIZ - 1].iter_mut().zip(name.to_bytes()) {
+        *slot = byte.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags = IFF_UP;
+    // SAFETY: the kernel reads one ifreq, which lives through the call.
+    let result =
+        unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    Errno::result(result).map(drop)
+}
