@@ -27,20 +27,25 @@ use subcommands::SUBCOMMANDS;
 /// The name under which the first argument names the subcommand.
 const OWN_NAME: &str = "probe";
 
-/// The whole program: find the subcommand, run it, turn its result into an exit code.
-fn run(mut arguments: Vec<OsString>) -> u8 {
+/// The whole program. There is nowhere to report a failure of stderr itself.
+fn run(arguments: Vec<OsString>) -> u8 {
+    answer(arguments).unwrap_or_else(|message| {
+        let _ = writeln!(io::stderr(), "{message}");
+        2
+    })
+}
+
+/// Finds the subcommand and runs it; returns its exit code or what to complain about.
+fn answer(mut arguments: Vec<OsString>) -> Result<u8, String> {
     if !arguments.is_empty() && called_as(&arguments[0]) == OWN_NAME {
         arguments.remove(0);
     }
     let name = arguments.first().map(called_as).unwrap_or_default();
-    let Some(subcommand) = SUBCOMMANDS.iter().find(|known| known.name == name) else {
-        return usage(&name);
-    };
-    let result = (subcommand.run)(&arguments[1..]).and_then(|code| {
-        io::stdout().flush()?;
-        Ok(code)
-    });
-    result.unwrap_or_else(|error| complain(&error.to_string()))
+    let subcommand = SUBCOMMANDS.iter().find(|known| known.name == name);
+    let subcommand = subcommand.ok_or_else(|| usage(&name))?;
+    let code = (subcommand.run)(&arguments[1..]).map_err(|error| error.to_string())?;
+    io::stdout().flush().map_err(|error| error.to_string())?;
+    Ok(code)
 }
 
 /// The last component of the name a program was called by.
@@ -49,39 +54,30 @@ fn called_as(argument: &OsString) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn usage(name: &str) -> u8 {
-    let mut text = format!("no subcommand {name:?}; there are:\n");
-    for subcommand in SUBCOMMANDS {
-        text.push_str(&format!("  {:<15} {}\n", subcommand.name, subcommand.about));
-    }
-    complain(text.trim_end())
-}
-
-/// Prints to stderr where that is possible. There is nowhere to report a failure of stderr itself.
-fn complain(message: &str) -> u8 {
-    let _ = writeln!(io::stderr(), "{message}");
-    2
+fn usage(name: &str) -> String {
+    let rows = SUBCOMMANDS.iter().map(|row| format!("\n  {:<15} {}", row.name, row.about));
+    format!("no subcommand {name:?}; there are:{}", rows.collect::<String>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run_line(line: &str) -> u8 {
-        run(line.split(' ').map(OsString::from).collect())
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
     }
 
     #[test]
     fn the_subcommand_is_the_first_argument_or_the_own_name() {
-        assert_eq!(run_line("/bin/probe exit 7"), 7);
-        assert_eq!(run_line("/bin/exit 7"), 7);
+        assert_eq!(run(words("/bin/probe exit 7")), 7);
+        assert_eq!(run(words("/bin/exit 7")), 7);
     }
 
     #[test]
-    fn what_is_not_understood_ends_with_2() {
-        assert_eq!(run_line("probe"), 2);
-        assert_eq!(run_line("probe fly"), 2);
-        assert_eq!(run_line("exit never"), 2);
-        assert_eq!(run(Vec::new()), 2);
+    fn what_is_not_understood_is_complained_about() {
+        assert!(answer(words("probe")).unwrap_err().starts_with("no subcommand \"\""));
+        assert!(answer(words("probe fly")).unwrap_err().starts_with("no subcommand \"fly\""));
+        assert!(answer(words("exit never")).is_err());
+        assert!(answer(Vec::new()).is_err());
     }
 }
