@@ -23,6 +23,8 @@ pub(crate) struct Entry<'t> {
     pub(crate) key: &'t str,
     key_span: Range<usize>,
     value: &'t Spanned<DeValue<'t>>,
+    /// Whether it is not the key's value, but one in an array that is.
+    is_element: bool,
 }
 
 /// What became of a key.
@@ -68,13 +70,20 @@ impl<'p> Reader<'p> {
         self.problems.push(Problem::at(place, kind));
     }
 
-    /// Tells that the key of `entry` is none of `known`.
-    pub(crate) fn refuse_key(&mut self, entry: &Entry<'_>, known: &[&str]) {
-        let hint = match nearest(entry.key, known) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("the keys here are {}", list(known)),
+    /// Tells that the key of `entry` is none of `known`, and says which of them was meant.
+    pub(crate) fn refuse_key<'k>(
+        &mut self,
+        entry: &Entry<'_>,
+        known: &[&'k str],
+    ) -> Option<&'k str> {
+        let meant = nearest(entry.key, known);
+        let hint = match (meant, known) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, [only]) => format!("the only key here is `{only}`"),
+            (None, _) => format!("the keys here are {}", list(known)),
         };
         self.refuse_key_with(entry, hint);
+        meant
     }
 
     pub(crate) fn refuse_key_with(&mut self, entry: &Entry<'_>, hint: String) {
@@ -109,7 +118,7 @@ impl<'p> Reader<'p> {
         wanted: &'static str,
         hint: Option<String>,
     ) {
-        let key = entry.key.to_owned();
+        let key = entry.label();
         let found = with_article(entry.value.get_ref());
         self.refuse(entry, Kind::WrongType { key, wanted, found, hint });
     }
@@ -157,8 +166,10 @@ impl<'p> Reader<'p> {
             self.wrong_type(entry, "an array of strings", hint);
             return None;
         };
-        let read: Vec<Option<T>> =
-            array.iter().map(|value| read(self, &Entry { value, ..entry.clone() })).collect();
+        let read: Vec<Option<T>> = array
+            .iter()
+            .map(|value| read(self, &Entry { value, is_element: true, ..entry.clone() }))
+            .collect();
         read.into_iter().collect()
     }
 
@@ -176,13 +187,23 @@ impl<'p> Reader<'p> {
 pub(crate) fn entries<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
     let mut entries: Vec<_> = table
         .iter()
-        .map(|(key, value)| Entry { key: key.get_ref(), key_span: key.span(), value })
+        .map(|(key, value)| Entry {
+            key: key.get_ref(),
+            key_span: key.span(),
+            value,
+            is_element: false,
+        })
         .collect();
     entries.sort_by_key(|entry| entry.key_span.start);
     entries
 }
 
 impl<'t> Entry<'t> {
+    fn label(&self) -> String {
+        let what = if self.is_element { "each value in " } else { "" };
+        format!("{what}`{}`", self.key)
+    }
+
     pub(crate) fn value(&self) -> &'t DeValue<'t> {
         self.value.get_ref()
     }

@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Syntax(String),
     #[error("unknown key `{key}`")]
     UnknownKey { key: String, hint: Option<String> },
-    #[error("`{key}` must be {wanted}, not {found}")]
+    #[error("{key} must be {wanted}, not {found}")]
     WrongType { key: String, wanted: &'static str, found: &'static str, hint: Option<String> },
     #[error("the case has no `image`")]
     MissingImage,
@@ -80,7 +80,7 @@ pub(crate) enum Kind {
     ContainsEmpty,
     #[error("`{0}` must say one thing: either `any` or `contains`")]
     OneMatcher(String),
-    #[error("`stdin` must say one thing: `file`")]
+    #[error("`stdin` has no `file`")]
     StdinWithoutFile,
     #[error("a placed file needs either `text` or `from`")]
     OneContent,
@@ -203,9 +203,8 @@ impl Kind {
             Self::MissingCommand => "write `command = [\"…\"]`",
             Self::MissingName => "each `[[case]]` needs one: write `name = \"…\"`",
             Self::EmptyCommand => "name the program to run",
-            Self::BadName { .. } | Self::BadFileName { .. } => {
-                "names are made of letters, digits and `_ . / : + -`; file names have no `:`"
-            }
+            Self::BadName { .. } => "names are made of letters, digits and `_ . / : + -`",
+            Self::BadFileName { .. } => "file names are made of letters, digits and `_ . + -`",
             Self::SameName { .. } => "give one of them another name",
             Self::BadDuration(_) => "write a whole number above zero and `ms`, `s` or `m`: \"10s\"",
             Self::NotAbsolute(_) => "begin it with `/`: it is a path in the sandbox",

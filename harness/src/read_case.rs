@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use crate::case::{CommandLine, Content, ImageSetting, InputFile, Stated};
 use crate::duration;
-use crate::fields::{Entry, Reader};
+use crate::fields::{Entry, Field, Reader};
 use crate::inputs::{self, Surroundings};
 use crate::problem::Kind;
 use crate::read_expect::read_expect;
@@ -41,7 +41,7 @@ pub(crate) fn read_setting(
     entry: &Entry<'_>,
 ) {
     if level == Level::Defaults && !DEFAULTS_KEYS.contains(&entry.key) {
-        return refuse_default(reader, entry);
+        return refuse_default(reader, settings, entry);
     }
     match entry.key {
         "image" => settings.image = image(reader, surroundings, entry).into(),
@@ -64,18 +64,33 @@ pub(crate) fn read_setting(
         "case" if level == Level::File => {
             let hint = Some("write `[[case]]`".to_owned());
             reader.wrong_type(entry, "an array of tables", hint);
+            forgive(settings, "image");
+            forgive(settings, "command");
         }
-        _ if level == Level::Case => reader.refuse_key(entry, &[&["name"], CASE_KEYS].concat()),
-        _ => reader.refuse_key(entry, &[CASE_KEYS, &["case"]].concat()),
+        _ => {
+            let others: &[&str] = if level == Level::Case { &["name"] } else { &["case"] };
+            let meant = reader.refuse_key(entry, &[CASE_KEYS, others].concat());
+            forgive(settings, meant.unwrap_or_default());
+        }
     }
 }
 
-fn refuse_default(reader: &mut Reader<'_>, entry: &Entry<'_>) {
+/// Who mistyped a key need not be told that the right one is missing.
+fn forgive(settings: &mut Settings, key: &str) {
+    match key {
+        "image" if settings.image == Field::Absent => settings.image = Field::Broken,
+        "command" if settings.command == Field::Absent => settings.command = Field::Broken,
+        _ => {}
+    }
+}
+
+fn refuse_default(reader: &mut Reader<'_>, settings: &mut Settings, entry: &Entry<'_>) {
     if CASE_KEYS.contains(&entry.key) {
         let hint = format!("`{}` belongs in a case file: it is no default of a folder", entry.key);
         return reader.refuse_key_with(entry, hint);
     }
-    reader.refuse_key(entry, DEFAULTS_KEYS);
+    let meant = reader.refuse_key(entry, DEFAULTS_KEYS);
+    forgive(settings, meant.unwrap_or_default());
 }
 
 fn state<T>(reader: &Reader<'_>, entry: &Entry<'_>, value: Option<T>) -> Option<Stated<T>> {
@@ -131,16 +146,16 @@ fn stdin(
         DeValue::String(_) => reader.text(entry).map(Content::Text),
         DeValue::Table(_) => {
             let mut content = None;
-            let mut has_file = false;
+            let mut is_empty = true;
             for inner in reader.table(entry)? {
+                is_empty = false;
                 if inner.key == "file" {
-                    has_file = true;
                     content = suite_file(reader, surroundings, &inner).map(|(content, _)| content);
                 } else {
                     reader.refuse_key(&inner, &["file"]);
                 }
             }
-            if !has_file {
+            if is_empty {
                 reader.refuse(entry, Kind::StdinWithoutFile);
             }
             content
@@ -266,6 +281,7 @@ fn placed_table(
 ) -> Option<InputFile> {
     let mut contents = Vec::new();
     let mut stated_mode = None;
+    let mut has_unknown = false;
     for inner in reader.table(entry)? {
         match inner.key {
             "text" => {
@@ -280,10 +296,13 @@ fn placed_table(
                 }));
             }
             "mode" => stated_mode = mode(reader, &inner),
-            _ => reader.refuse_key(&inner, &["from", "text", "mode"]),
+            _ => {
+                has_unknown = true;
+                reader.refuse_key(&inner, &["from", "text", "mode"]);
+            }
         }
     }
-    if contents.len() != 1 {
+    if contents.len() > 1 || (contents.is_empty() && !has_unknown) {
         reader.refuse(entry, Kind::OneContent);
     }
     let (content, natural_mode) = contents.pop()??;

@@ -45,7 +45,9 @@ pub(crate) fn read_expect(reader: &mut Reader<'_>, expect: &mut ExpectSettings, 
                 let printed = printed(reader, entry);
                 expect.stderr = state(reader, entry, printed);
             }
-            _ => reader.refuse_key(entry, KEYS),
+            _ => {
+                reader.refuse_key(entry, KEYS);
+            }
         }
     }
 }
@@ -87,7 +89,9 @@ fn printed(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Printed> {
                 match inner.key {
                     "any" => matchers.push(any(reader, inner)),
                     "contains" => matchers.push(contains(reader, inner)),
-                    _ => reader.refuse_key(inner, MATCHERS),
+                    _ => {
+                        reader.refuse_key(inner, MATCHERS);
+                    }
                 }
             }
             let unknown_only = matchers.is_empty() && !inner.is_empty();
