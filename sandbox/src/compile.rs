@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
+use rustix::mount::MountFlags;
+
 use crate::command::{Command, Identity, PidOne, PlacedFile, Rootfs};
 use crate::error::{Error, Kind, Result};
 use crate::id_map::IdMap;
@@ -108,7 +110,8 @@ impl Compiler {
                 return Err(Kind::TooManyLayers { layers: tree.layers.len() }.into());
             }
             let options = Some(c_string(options)?);
-            self.steps.push(Step::Mount { kind: c"overlay", at, no_exec: false, options });
+            let flags = MountFlags::NODEV;
+            self.steps.push(Step::Mount { kind: c"overlay", at, flags, options });
         }
         Ok(())
     }
@@ -136,24 +139,24 @@ impl Compiler {
         {
             self.steps.push(Step::MakeDirectory { path: path.to_owned(), mode });
         }
-        self.push_mount(c"proc", c"proc", None);
-        self.push_mount(c"devpts", c"dev/pts", Some(c"newinstance,ptmxmode=0666,mode=0620"));
+        self.steps.push(Step::Mount {
+            kind: c"proc",
+            at: c"proc".to_owned(),
+            flags: MountFlags::NODEV | MountFlags::NOEXEC,
+            options: None,
+        });
+        self.steps.push(Step::Mount {
+            kind: c"devpts",
+            at: c"dev/pts".to_owned(),
+            flags: MountFlags::NOEXEC,
+            options: Some(c"newinstance,ptmxmode=0666,mode=0620".to_owned()),
+        });
         for (source, at, major, minor) in DEVICES {
             self.steps.push(Step::BindDevice { source, at, major, minor });
         }
         for (path, target) in DEVICE_LINKS {
             self.steps.push(Step::MakeSymlink { path, target });
         }
-    }
-
-    fn push_mount(
-        &mut self,
-        kind: &'static std::ffi::CStr,
-        at: &std::ffi::CStr,
-        options: Option<&std::ffi::CStr>,
-    ) {
-        let (at, options) = (at.to_owned(), options.map(ToOwned::to_owned));
-        self.steps.push(Step::Mount { kind, at, no_exec: true, options });
     }
 
     /// Puts the trees and the system directories in their places and makes the result `/`.
@@ -248,7 +251,7 @@ fn payload_steps(command: &Command, limits: &Limits, id_map: IdMap) -> Vec<Step>
         let groups = groups.iter().copied().map(rustix::process::Gid::from_raw).collect();
         steps.push(Step::ChangeIdentity { uid, gid, groups });
     }
-    steps.push(Step::DropPrivileges);
+    steps.extend([Step::DropPrivileges, Step::FilterSystemCalls]);
     if command.pid_one == PidOne::Payload {
         // A change of ids has revoked the setup's request.
         steps.push(Step::DieWithParent);

@@ -21,6 +21,7 @@ mod command;
 mod compile;
 mod descriptors;
 mod error;
+mod filter;
 mod id_map;
 mod limits;
 mod outcome;

@@ -15,7 +15,7 @@ use rustix::thread;
 
 use crate::descriptors::ChildEnds;
 use crate::step::{InsidePath, Step};
-use crate::sys;
+use crate::{filter, sys};
 
 /// The number of the error that a system call gave.
 pub(crate) struct Failure(pub(crate) i32);
@@ -58,10 +58,8 @@ pub(crate) fn perform(step: &Step, ends: &ChildEnds) -> Result<(), Failure> {
         Step::AttachLayer { index, at, .. } => {
             attach_layer(ends.layers.get(*index).ok_or(Errno::BADF)?.as_fd(), at)
         }
-        Step::Mount { kind, at, no_exec, options } => {
-            let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
-            flags.set(MountFlags::NOEXEC, *no_exec);
-            Ok(mount::mount(*kind, at, *kind, flags, options.as_deref())?)
+        Step::Mount { kind, at, flags, options } => {
+            Ok(mount::mount(*kind, at, *kind, *flags | MountFlags::NOSUID, options.as_deref())?)
         }
         Step::BindDevice { source, at, major, minor } => bind_device(source, at, *major, *minor),
         Step::Place { from, at, no_exec } => place(from, at, *no_exec),
@@ -83,6 +81,7 @@ pub(crate) fn perform(step: &Step, ends: &ChildEnds) -> Result<(), Failure> {
         Step::ChangeIdentity { uid, gid, groups } => change_ids(*uid, *gid, groups),
         Step::DropBoundingSet => Ok(sys::drop_bounding_set()?),
         Step::DropPrivileges => drop_privileges(),
+        Step::FilterSystemCalls => Ok(sys::install_filter(&filter::PROGRAM)?),
         Step::ResetSignals => {
             sys::default_signal_dispositions();
             let none = nix::sys::signal::SigSet::empty();

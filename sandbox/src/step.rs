@@ -7,6 +7,8 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::Arc;
 
+use rustix::mount::MountFlags;
+
 use crate::sys::Arguments;
 
 /// One prepared step of a sandbox. Relative paths are below the base, the sandbox's own tmpfs.
@@ -35,7 +37,7 @@ pub(crate) enum Step {
     /// Attach a layer whose ids the parent has mapped: the `index`th mount that it hands over.
     AttachLayer { source: CString, index: usize, at: CString },
     /// Mount a file system in the base.
-    Mount { kind: &'static CStr, at: CString, no_exec: bool, options: Option<CString> },
+    Mount { kind: &'static CStr, at: CString, flags: MountFlags, options: Option<CString> },
     /// Bind one of the host's harmless character devices into the base's `dev`.
     BindDevice { source: &'static CStr, at: &'static CStr, major: u32, minor: u32 },
     /// Put a directory of the base, with what is mounted below it, in its place in the root file
@@ -72,6 +74,8 @@ pub(crate) enum Step {
     ChangeIdentity { uid: u32, gid: u32, groups: Vec<rustix::process::Gid> },
     /// Lose every capability, and with `no_new_privs` every way to gain one.
     DropPrivileges,
+    /// Refuse the system calls with which the payload could harm init.
+    FilterSystemCalls,
     /// Give every signal its default disposition and block none.
     ResetSignals,
 }
@@ -172,6 +176,7 @@ impl fmt::Display for Step {
             Self::DropPrivileges => {
                 formatter.write_str("drop every capability and set no_new_privs")
             }
+            Self::FilterSystemCalls => formatter.write_str("filter system calls"),
             Self::ResetSignals => formatter.write_str("reset every signal"),
         }
     }

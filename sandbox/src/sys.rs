@@ -198,6 +198,19 @@ pub(crate) fn drop_bounding_set() -> Result<(), Errno> {
     Ok(())
 }
 
+/// Installs a filter on system calls for this process and all it starts, for ever (seccomp(2)). It
+/// needs no_new_privs.
+pub(crate) fn install_filter(program: &'static [libc::sock_filter]) -> Result<(), Errno> {
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(|_| Errno::EINVAL)?,
+        filter: program.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies `len` instructions from `filter` and changes none.
+    let result =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
+    Errno::result(result).map(drop)
+}
+
 /// Closes the descriptors `first` to `last`, both included.
 pub(crate) fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     // SAFETY: takes numbers only. The caller holds no owner of a descriptor in the range that it
