@@ -13,17 +13,21 @@ mod escape;
 mod excerpt;
 pub mod failure;
 mod fields;
+mod images;
 mod inputs;
 mod judge;
+pub mod libtest;
 mod name;
 mod nearest;
 mod parse;
+pub mod plan;
 mod problem;
 mod read_case;
 mod read_expect;
 mod report;
 mod requires;
 mod root;
+mod run;
 mod settings;
 mod signal;
 mod source;
@@ -33,12 +37,14 @@ mod walk;
 pub use case::{
     Case, CommandLine, Content, Expect, ImageSetting, InputFile, Printed, Stated, Status,
 };
+pub use images::Images;
 pub use judge::{Ended, Mismatch, Verdict, judge};
 pub use name::CaseName;
 pub use problem::{Errors, Problem};
 
 pub use report::{Report, Summary};
 pub use requires::missing_program;
+pub use run::{CaseRun, RunOptions, run_case, run_suite, skip_reason};
 pub use signal::Signal;
 pub use source::{Location, Place};
 pub use suite::{Selection, Suite};

@@ -91,7 +91,7 @@ fn exact_and_whole_reading_agree() {
     assert_eq!(names(&whole), ["a::b::c", "a::b:::d", "a::f.g", "e"]);
     for case in &whole.cases {
         let alone = Suite::load_exact(&[folder.root()], case.name.as_str()).unwrap();
-        assert_eq!(alone.cases, [case.clone()]);
+        assert_eq!(alone.cases, std::slice::from_ref(case));
     }
 }
 

@@ -1,0 +1,86 @@
+//! The front end for `cargo test` and `cargo nextest run`: each case becomes a test of a
+//! `harness = false` target.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use belljar_image::Store;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::case::Case;
+use crate::failure::Failure;
+use crate::images::Images;
+use crate::judge::Verdict;
+use crate::run::{run_case, skip_reason};
+use crate::suite::Suite;
+
+/// The exit code for a wrong case file.
+const WRONG_CASE_FILE: u8 = 2;
+
+/// The whole `main` of a test target that runs the suite in `folder`. `rerun` is the command line
+/// that runs one case alone, but for the case's name at its end.
+///
+/// nextest starts one process for each case; such a process reads no other case's file and gets no
+/// other case's image.
+#[must_use]
+pub fn main(folder: &Path, rerun: &str) -> ExitCode {
+    let arguments = Arguments::from_args();
+    match trials(folder, rerun, &arguments) {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(WRONG_CASE_FILE)
+        }
+    }
+}
+
+fn trials(folder: &Path, rerun: &str, arguments: &Arguments) -> Result<Vec<Trial>, String> {
+    let suite = match &arguments.filter {
+        Some(name) if arguments.exact => Suite::load_exact(&[folder], name),
+        _ => Suite::load(&[folder]),
+    };
+    let suite = suite.map_err(|errors| errors.to_string())?;
+    let images =
+        Arc::new(if arguments.list { Images::default() } else { prepare(&suite, arguments)? });
+    let trials = suite.cases.into_iter().map(|case| trial(case, &images, rerun.to_owned()));
+    Ok(trials.collect())
+}
+
+/// Gets the images of the cases that will run.
+fn prepare(suite: &Suite, arguments: &Arguments) -> Result<Images, String> {
+    let open = || Store::open(&Store::default_home()?);
+    let store = open().map_err(|error| format!("error: {error}"))?;
+    let wanted = suite.cases.iter().filter(|case| {
+        let name = case.name.as_str();
+        arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
+    });
+    Images::prepare(&store, wanted).map_err(|errors| errors.to_string())
+}
+
+fn trial(case: Case, images: &Arc<Images>, rerun: String) -> Trial {
+    let images = Arc::clone(images);
+    let name = case.name.to_string();
+    let skipped = skip_reason(&case).is_some();
+    Trial::test(name, move || judge(&case, &images, &rerun)).with_ignored_flag(skipped)
+}
+
+fn judge(case: &Case, images: &Images, rerun: &str) -> Result<(), Failed> {
+    let run = run_case(case, images);
+    if run.verdict == Verdict::Pass {
+        return Ok(());
+    }
+    let rerun = format!("{rerun} {}", case.name);
+    let failure = Failure {
+        case,
+        verdict: &run.verdict,
+        outcome: run.outcome.as_ref(),
+        rerun: Some(&rerun),
+        colour: false,
+    };
+    if std::env::var_os("NEXTEST").is_some() {
+        // nextest drops what is printed after the line `FAILED`, and shows stderr.
+        eprintln!("Error: {}", failure.render());
+    }
+    Err(Failed::from(failure.render()))
+}

@@ -1,0 +1,121 @@
+//! Runs cases: one, which every front end shares, and a whole suite on several threads.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use belljar_sandbox::{Outcome, Streams};
+
+use crate::case::Case;
+use crate::failure::Failure;
+use crate::images::Images;
+use crate::judge::{Verdict, judge};
+use crate::plan::{DEFAULT_PATH, Plan};
+use crate::report::{Report, Summary};
+use crate::requires::missing_program;
+use crate::suite::Suite;
+
+/// What became of one case.
+#[derive(Debug, Clone)]
+pub struct CaseRun {
+    /// What we think of it.
+    pub verdict: Verdict,
+    /// What happened, if it came to that.
+    pub outcome: Option<Outcome>,
+}
+
+/// How a suite is run and shown.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// How many cases run at a time.
+    pub jobs: NonZeroUsize,
+    /// Whether the reader's terminal shows colours.
+    pub colour: bool,
+    /// The command line that runs one case alone, but for the case's name at its end.
+    pub rerun: String,
+}
+
+/// Why a case is not to be run here, if it is not; known before anything is run.
+#[must_use]
+pub fn skip_reason(case: &Case) -> Option<String> {
+    let missing = missing_program(&case.requires, OsStr::new(DEFAULT_PATH))?;
+    Some(format!("`{missing}` is not on this machine"))
+}
+
+/// Runs one case in a fresh sandbox and judges it.
+#[must_use]
+pub fn run_case(case: &Case, images: &Images) -> CaseRun {
+    let outcome = images.of(case).and_then(|image| {
+        let plan = Plan::of(case, image).map_err(|error| error.to_string())?;
+        let run = plan.sandbox.run(Streams::captured(plan.stdin));
+        run.map_err(|error| error.to_string())
+    });
+    match outcome {
+        Ok(outcome) => CaseRun {
+            verdict: judge(&case.command, &case.expect, &outcome),
+            outcome: Some(outcome),
+        },
+        Err(message) => CaseRun { verdict: Verdict::Error { message }, outcome: None },
+    }
+}
+
+/// Runs every case of `suite` and reports to `out`, in the order in which cases end.
+///
+/// # Errors
+/// When `out` cannot be written to. Cases that run then are ended.
+pub fn run_suite(
+    suite: &Suite,
+    filtered_out: usize,
+    images: &Images,
+    options: &RunOptions,
+    out: impl Write,
+) -> io::Result<Summary> {
+    let started = Instant::now();
+    let mut report = Report::begin(out, options.colour, suite.cases.len(), filtered_out)?;
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::sync_channel(options.jobs.get());
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.get().min(suite.cases.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                // Each worker takes the next case until there is none, or nobody listens.
+                while let Some(case) = suite.cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if sender.send((case, run_or_skip(case, images))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (case, run) in receiver {
+            report.case(&case.name, &run.verdict, details(case, &run, options))?;
+        }
+        Ok::<_, io::Error>(())
+    })?;
+    report.end(started.elapsed())
+}
+
+fn run_or_skip(case: &Case, images: &Images) -> CaseRun {
+    match skip_reason(case) {
+        Some(reason) => CaseRun { verdict: Verdict::Skipped { reason }, outcome: None },
+        None => run_case(case, images),
+    }
+}
+
+fn details(case: &Case, run: &CaseRun, options: &RunOptions) -> String {
+    if matches!(run.verdict, Verdict::Pass | Verdict::Skipped { .. }) {
+        return String::new();
+    }
+    let rerun = format!("{} {}", options.rerun, case.name);
+    let failure = Failure {
+        case,
+        verdict: &run.verdict,
+        outcome: run.outcome.as_ref(),
+        rerun: Some(&rerun),
+        colour: options.colour,
+    };
+    failure.render()
+}
