@@ -8,6 +8,8 @@
 //! stack differs from what the layers say one after the other; it is then unpacked once more for
 //! that stack, with the layers below at hand.
 
+mod body;
+mod hide;
 mod index;
 mod needs;
 mod unpack;

@@ -6,14 +6,15 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr, OsString};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self as sys, AtFlags, FileType, OFlags};
 
+use super::body::{Scatter, copy};
+use super::hide::{Mark, mark};
 use super::index::{Directory, Index, Node};
 use super::write::{self, Attributes, Ownership};
 use super::{LayerProblem, Needs};
@@ -21,10 +22,10 @@ use crate::beneath::{self, Beneath, Located};
 use crate::decode::LayerStream;
 use crate::limits::{self, Limits};
 use crate::removal;
-use crate::tape::{Entry, Kind, Piece, Tape, shown};
+use crate::tape::{Entry, Kind, Tape, shown};
 use crate::walk::{self, Walk};
 
-type Outcome<T> = Result<T, LayerProblem>;
+pub(super) type Outcome<T> = Result<T, LayerProblem>;
 
 /// Where to unpack, and under which rules.
 pub(crate) struct Job<'a> {
@@ -60,20 +61,18 @@ pub(crate) fn unpack(job: &Job<'_>, stream: LayerStream) -> Outcome<(Needs, Laye
     Ok((unpacker.needs, tape.into_rest()))
 }
 
-struct Unpacker<'a> {
-    job: &'a Job<'a>,
-    root: OwnedFd,
+pub(super) struct Unpacker<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) root: OwnedFd,
     ownership: Ownership,
-    index: Index,
-    needs: Needs,
+    pub(super) index: Index,
+    pub(super) needs: Needs,
     /// Neighbours in a tar mostly lie in the same folder.
     last_folder: Option<(PathBuf, OwnedFd)>,
     /// Entries of the tar, and directories made for them.
     entries: u64,
     copied_bytes: u64,
 }
-
-const BUFFER_BYTES: usize = 64 << 10;
 
 impl Unpacker<'_> {
     fn count_entry(&mut self) -> Outcome<()> {
@@ -165,10 +164,10 @@ impl Unpacker<'_> {
         let mut file =
             write::file(folder, name).map_err(|error| LayerProblem::write(&path, error))?;
         match &entry.pieces {
-            None => copy(tape, &path, |_, bytes| file.write_all(bytes))?,
+            None => copy(tape, &path, |bytes| file.write_all(bytes))?,
             Some(pieces) => {
                 let mut scatter = Scatter::new(pieces);
-                copy(tape, &path, |_, bytes| scatter.write(&file, bytes))?;
+                copy(tape, &path, |bytes| scatter.write(&file, bytes))?;
                 file.set_len(entry.size).map_err(|error| LayerProblem::write(&path, error))?;
             }
         }
@@ -278,7 +277,7 @@ impl Unpacker<'_> {
     }
 
     /// The directory that `path` leads to, made if it is not there.
-    fn directory(&mut self, path: &Path) -> Outcome<PathBuf> {
+    pub(super) fn directory(&mut self, path: &Path) -> Outcome<PathBuf> {
         if matches!(&self.last_folder, Some((last, _)) if last == path) {
             return Ok(path.into());
         }
@@ -311,7 +310,7 @@ impl Unpacker<'_> {
 
     /// What `path` leads to in this layer or below; `follow` says whether its last part is followed
     /// if it is a symlink. `None`: nothing.
-    fn existing(&self, path: &Path, follow: bool) -> Outcome<Option<PathBuf>> {
+    pub(super) fn existing(&self, path: &Path, follow: bool) -> Outcome<Option<PathBuf>> {
         let refuse = |cause| LayerProblem::path(path, cause);
         let mut walk = Walk::to(path);
         while let Some(step) = walk.step() {
@@ -396,87 +395,9 @@ impl Unpacker<'_> {
     }
 
     /// Opens a directory of the layer; `path` has been resolved.
-    fn open(&self, path: &Path) -> Outcome<OwnedFd> {
+    pub(super) fn open(&self, path: &Path) -> Outcome<OwnedFd> {
         beneath::openat2(&self.root, path, OFlags::PATH | OFlags::DIRECTORY)
             .map_err(|error| LayerProblem::write(path, error))
-    }
-
-    /// Sets whiteouts and opaque marks, which speak of lower layers only, whatever their place in
-    /// the tar.
-    fn hide(&mut self) -> Outcome<()> {
-        for path in std::mem::take(&mut self.needs.opaque) {
-            if let Some(path) = self.hiding_place(&path)? {
-                self.directory(&path)?;
-                self.make_opaque(&path)?;
-                self.needs.opaque.insert(path);
-            }
-        }
-        for path in std::mem::take(&mut self.needs.whiteouts) {
-            self.white_out(&path)?;
-        }
-        Ok(())
-    }
-
-    fn white_out(&mut self, path: &Path) -> Outcome<()> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Ok(());
-        };
-        let Some(folder) = self.hiding_place(parent)? else {
-            return Ok(());
-        };
-        let path = folder.join(name);
-        match self.index.get(&path) {
-            Some(Node::Directory(_)) => return self.replace(path),
-            // Anything else hides what is below without our help.
-            Some(_) => return Ok(()),
-            None => {}
-        }
-        if self.index.is_hidden(&folder, true) {
-            return Ok(());
-        }
-        if let Some((below, _)) = self.job.below
-            && below.find(&path)?.is_none()
-        {
-            return Ok(());
-        }
-        self.directory(&folder)?;
-        let handle = self.open(&folder)?;
-        write::whiteout(&handle, name).map_err(|error| LayerProblem::write(&path, error))?;
-        self.needs.whiteouts.insert(path);
-        Ok(())
-    }
-
-    /// A directory of this layer with a whiteout of the same name: it is a new one, and owes
-    /// nothing to what is below.
-    fn replace(&mut self, path: PathBuf) -> Outcome<()> {
-        self.make_opaque(&path)?;
-        if let Some(directory) = self.index.directory_mut(&path)
-            && (directory.is_borrowed || directory.attributes.is_none())
-        {
-            directory.attributes = Some(Attributes::of_implicit_directory());
-            directory.is_borrowed = false;
-        }
-        self.needs.replaced.insert(path);
-        Ok(())
-    }
-
-    /// The directory that a mark is for. `None`: it is neither here nor below. Without the layers
-    /// below we cannot know, and take it to be there.
-    fn hiding_place(&mut self, path: &Path) -> Outcome<Option<PathBuf>> {
-        match self.job.below {
-            None => self.directory(path).map(Some),
-            Some(_) => self.existing(path, true),
-        }
-    }
-
-    fn make_opaque(&mut self, path: &Path) -> Outcome<()> {
-        let handle = beneath::openat2(&self.root, path, OFlags::RDONLY | OFlags::DIRECTORY)
-            .map_err(|error| LayerProblem::write(path, error))?;
-        write::opaque(&handle).map_err(|error| LayerProblem::write(path, error))?;
-        if let Some(directory) = self.index.directory_mut(path) {
-            directory.is_opaque = true;
-        }
-        Ok(())
     }
 
     /// Gives the directories their owners, modes and times, the innermost first: after that, an
@@ -497,87 +418,6 @@ impl Unpacker<'_> {
                 .map_err(|error| LayerProblem::write(path, error))?;
         }
         self.needs.directories = implicit;
-        Ok(())
-    }
-}
-
-enum Mark<'a> {
-    None,
-    Ignored,
-    Opaque,
-    Whiteout(&'a OsStr),
-    Refused(&'static str),
-}
-
-/// Reads the marks that layers use to hide things: a prefix of the name.
-fn mark<'a>(path: &Path, parent: &Path, name: &'a OsStr) -> Mark<'a> {
-    const PREFIX: &[u8] = b".wh.";
-    const AUFS_PREFIX: &[u8] = b".wh..wh.";
-    if path
-        .iter()
-        .any(|part| part.as_bytes().starts_with(AUFS_PREFIX) && part.as_bytes() != b".wh..wh..opq")
-    {
-        // Books that AUFS kept in old images.
-        return Mark::Ignored;
-    }
-    if parent.iter().any(|part| part.as_bytes().starts_with(PREFIX)) {
-        return Mark::Refused("it lies in a whiteout");
-    }
-    if name.as_bytes() == b".wh..wh..opq" {
-        return Mark::Opaque;
-    }
-    match name.as_bytes().strip_prefix(PREFIX) {
-        None => Mark::None,
-        Some(b"") => Mark::Refused("it is a whiteout of nothing"),
-        Some(b"." | b"..") => Mark::Refused("it is a whiteout of a directory by way of a dot"),
-        Some(name) => Mark::Whiteout(OsStr::from_bytes(name)),
-    }
-}
-
-/// Passes a body on, keeping failures to read apart from failures to write.
-fn copy(
-    tape: &mut Tape<LayerStream>,
-    path: &Path,
-    mut write: impl FnMut(u64, &[u8]) -> io::Result<()>,
-) -> Outcome<()> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut offset = 0;
-    loop {
-        let count = tape.read(&mut buffer).map_err(LayerProblem::Read)?;
-        if count == 0 {
-            return Ok(());
-        }
-        write(offset, &buffer[..count]).map_err(|error| LayerProblem::write(path, error))?;
-        offset += count as u64;
-    }
-}
-
-/// Writes the body of a sparse file to where its map says.
-struct Scatter<'a> {
-    pieces: std::slice::Iter<'a, Piece>,
-    at: u64,
-    left: u64,
-}
-
-impl<'a> Scatter<'a> {
-    fn new(pieces: &'a [Piece]) -> Self {
-        Self { pieces: pieces.iter(), at: 0, left: 0 }
-    }
-
-    fn write(&mut self, file: &std::fs::File, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            if self.left == 0 {
-                let piece = self.pieces.next().ok_or(io::ErrorKind::InvalidData)?;
-                (self.at, self.left) = (piece.offset, piece.length);
-                continue;
-            }
-            let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-            let (now, later) = bytes.split_at(room);
-            file.write_all_at(now, self.at)?;
-            self.at += room as u64;
-            self.left -= room as u64;
-            bytes = later;
-        }
         Ok(())
     }
 }

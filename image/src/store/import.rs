@@ -32,6 +32,16 @@ impl Store {
     pub(super) fn import_image(&self, source: &Reference, name: &Name) -> Result<Digest> {
         let what = source.to_string();
         let (container, mut description) = self.describe(source)?;
+        if let (Some(expected), Some(manifest)) = (name.digest(), &description.manifest)
+            && manifest.descriptor.digest != expected.to_string()
+        {
+            let found = &manifest.descriptor.digest;
+            return Err(Error::mismatch(format!("{what} as {name}"), expected, found));
+        }
+        if name.digest().is_some() && description.manifest.is_none() {
+            let reason = "it has no digest before it is imported; give it a tag";
+            return Err(Error::source(what, reason));
+        }
         // Unpacking verifies every layer, so that nothing is named that does not work.
         self.unpack_all(&container, &description.layers, &what)?;
         let mut layers = Vec::new();

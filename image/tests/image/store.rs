@@ -141,6 +141,19 @@ fn importing_again_under_a_name_replaces_it() {
 }
 
 #[test]
+fn a_name_with_a_digest_is_for_that_image_only() {
+    let place = Place::new();
+    let manifest = place.layout().image("x", &[Tar::new().file("a", "1").bytes()]);
+    let right = format!("ghcr.io/o/n@{}", manifest["digest"].as_str().unwrap());
+    import(&place, "oci:layout", &right).unwrap();
+    assert!(place.image(&right).is_ok());
+    let wrong = format!("ghcr.io/o/n@{}", Digest::of(b""));
+    let error = import(&place, "oci:layout", &wrong).unwrap_err().to_string();
+    assert!(error.contains(&format!("expected {}", Digest::of(b""))), "{error}");
+    assert!(place.image(&wrong).is_err());
+}
+
+#[test]
 fn what_does_not_unpack_gets_no_name() {
     let place = Place::new();
     let tar = Tar::new().file("a", "").bytes();
