@@ -47,7 +47,7 @@ stderr = ""
     assert_eq!(case.command.argv, ["/bin/sh", "-c", "echo $A"]);
     assert!(case.command.shell);
     assert_eq!(&*case.stdin.read().unwrap(), b"in");
-    assert_eq!(case.env.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["A", "B"]);
+    assert_eq!(case.env.keys().collect::<Vec<_>>(), ["A", "B"]);
     assert_eq!(case.workdir.unwrap().value, "/work");
     assert_eq!(case.user.unwrap().value, "1000:1000");
     assert_eq!(case.timeout.value, Duration::from_millis(500));
