@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
+use crate::failures::Numbers;
 use crate::folder::Folder;
 
 /// Blocks of `=== what it is about`, the file, `---`, and what is told.
@@ -114,4 +115,30 @@ fn the_parser_of_images_can_point_at_its_line() {
     let expected = ":2:9\n   |\n 2 | image = \"a b\"\n   |         ^^^^^\nhint: try another\n";
     assert_eq!(told, expected);
     assert_eq!(problem.message(), "no image");
+}
+
+#[test]
+fn whatever_a_file_holds_it_is_read_or_refused() {
+    let mut numbers = Numbers(0xca5e);
+    let folder = Folder::with(&[]);
+    let mut below = |end: usize| usize::try_from(numbers.next()).unwrap() % end;
+    for _ in 0..1500 {
+        let blocks: Vec<&str> = TABLE.split("=== ").skip(1).collect();
+        let block = blocks[below(blocks.len())];
+        let (_, rest) = block.split_once('\n').unwrap();
+        let mut file = rest.split_once("---\n").unwrap().0.as_bytes().to_vec();
+        for _ in 0..=below(4) {
+            let at = below(file.len());
+            match below(3) {
+                0 => file[at] = b"\"\n\r[]{}=.#\0\xff\xc3\xa4\\"[below(15)],
+                1 => drop(file.remove(at)),
+                _ => file.truncate(at.max(1)),
+            }
+            file.push(b'\n');
+        }
+        folder.write("x.toml", &file);
+        let told = folder.mistakes();
+        let raw = told.chars().find(|character| character.is_control() && *character != '\n');
+        assert_eq!(raw, None, "{told:?}");
+    }
 }
