@@ -135,5 +135,8 @@ mod tests {
         let source = Source::new("x.toml".into(), "k = [\r\n 1 ]\n".to_owned());
         assert_eq!(Place::new(&source, 4..10).line_parts(), ("k = ", "[", ""));
         assert_eq!(Place::new(&source, 13..13).line_parts(), ("", "", ""));
+        // Between a carriage return and its newline.
+        assert_eq!(Place::new(&source, 6..7).line_parts(), ("k = [", "", ""));
+        assert_eq!(Place::new(&source, 99..7).line_parts(), ("", "", ""));
     }
 }
