@@ -2,12 +2,13 @@
 
 mod ordinary_user;
 mod packages;
+mod real;
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{fixtures, machine, process, suite, tidy, workspace};
+use crate::{fixtures, process, suite, tidy, workspace};
 
 /// What `cargo xtask ci` can be told.
 #[derive(clap::Args)]
@@ -37,11 +38,11 @@ const STEPS: &[Step] = &[
     Step { name: "docs", run: docs },
     Step { name: "dependencies", run: dependencies },
     Step { name: "fixtures", run: || done(fixtures::make_probe_image()) },
-    Step { name: "real-fixtures", run: real_fixtures },
+    Step { name: "real-fixtures", run: real::make_images },
     Step { name: "tests", run: || cargo(&["test", "--workspace"]) },
     Step { name: "nextest", run: nextest },
     Step { name: "suite", run: || done(suite::must_pass("cases")) },
-    Step { name: "real-suite", run: real_suite },
+    Step { name: "real-suite", run: real::run_suite },
     Step { name: "ordinary-user", run: ordinary_user::run },
 ];
 
@@ -106,21 +107,4 @@ fn nextest() -> Result<Outcome> {
         return Ok(Outcome::Skipped("cargo-nextest is not installed"));
     }
     cargo(&["nextest", "run", "--workspace"])
-}
-
-fn real_fixtures() -> Result<Outcome> {
-    if !(machine::is_debian() && machine::we_are_root()?) {
-        return Ok(Outcome::Skipped("real images are made as root on Debian only"));
-    }
-    done(fixtures::make_real_images())
-}
-
-fn real_suite() -> Result<Outcome> {
-    if !workspace::path("tests/real").is_dir() {
-        return Ok(Outcome::Skipped("there is no tests/real"));
-    }
-    if !workspace::path("target/real").is_dir() {
-        return Ok(Outcome::Skipped("`cargo xtask fixtures --real` has not been run"));
-    }
-    done(suite::must_pass("tests/real"))
 }

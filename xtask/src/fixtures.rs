@@ -60,6 +60,11 @@ pub(crate) fn make_real_images() -> Result<()> {
     real::make()
 }
 
+/// Whether the images of real systems have been made, all of them.
+pub(crate) fn real_images_are_there() -> bool {
+    real::are_there()
+}
+
 fn probe_tree(program: Vec<u8>) -> Tree {
     let mut tree = Tree::default();
     tree.directory("bin", 0o755);

@@ -1,4 +1,4 @@
-//! The suite and the sandbox's own tests once more, as a user who may do nothing special: most people
+//! The suites and the sandbox's own tests once more, as a user who may do nothing special: most people
 //! run belljar without root, and much of a sandbox is made differently then.
 //!
 //! Everything the user needs is copied to a folder of its own, because the work tree may lie where
@@ -12,8 +12,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::Outcome;
-use crate::{machine, process, workspace};
+use super::{Outcome, real};
+use crate::{fixtures, machine, process, workspace};
 
 /// The user whom the step makes where there is none of that name.
 const USER: &str = "belljar-ci";
@@ -33,6 +33,12 @@ pub(super) fn run() -> Result<Outcome> {
     let home = Home::new(&user)?;
     let belljar = home.adopt(&belljar)?;
     home.run(Path::new("tree"), &belljar, &["test", "cases"])?;
+    if fixtures::real_images_are_there() {
+        home.run(Path::new("tree"), &belljar, &["test", real::SUITE])?;
+        real::import_and_run(|subcommand| {
+            home.command(Path::new("tree"), &belljar, &[subcommand])
+        })?;
+    }
     for test in &sandbox_tests {
         home.run(Path::new("tree/sandbox"), &home.adopt(test)?, &[])?;
     }
@@ -115,6 +121,9 @@ impl<'user> Home<'user> {
         }
         let mut files = workspace::files()?;
         files.extend(files_below("cases/.images")?);
+        if fixtures::real_images_are_there() {
+            files.extend(files_below("target/real")?);
+        }
         for file in files {
             home.copy(&workspace::path(&file), &home.path("tree").join(file))?;
         }
@@ -133,8 +142,12 @@ impl<'user> Home<'user> {
         Ok(copy)
     }
 
-    /// Runs a program as the user, in a folder of the home, with nothing of root's environment.
     fn run(&self, folder: &Path, program: &Path, arguments: &[&str]) -> Result<()> {
+        process::run(&mut self.command(folder, program, arguments))
+    }
+
+    /// A program run as the user, in a folder of the home, with nothing of root's environment.
+    fn command(&self, folder: &Path, program: &Path, arguments: &[&str]) -> Command {
         let folder = self.folder.path().join(folder);
         let User { uid, gid, .. } = self.user;
         let mut command = Command::new("setpriv");
@@ -143,7 +156,7 @@ impl<'user> Home<'user> {
         command.current_dir(&folder).env_clear().env("PATH", PATH).env("USER", USER);
         command.env("HOME", self.folder.path()).env("TMPDIR", self.path("tmp"));
         command.env("BELLJAR_HOME", self.path("store")).env("CARGO_MANIFEST_DIR", &folder);
-        process::run(&mut command)
+        command
     }
 
     fn copy(&self, from: &Path, to: &Path) -> Result<()> {
