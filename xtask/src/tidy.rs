@@ -46,7 +46,8 @@ const CHECKS: &[Check] = &[
     sources::lints_are_expected_not_allowed,
     sources::network_is_in_its_rooms,
     files::nothing_is_left_to_do,
-    files::cases_are_data,
+    files::suites_hold_cases,
+    files::cases_end_their_lines,
     files::nothing_is_big,
     dependencies::point_one_way,
 ];
