@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
+use belljar_harness::Tenancy;
 use belljar_harness::plan::{self, Wanted};
 use belljar_image::Store;
 use belljar_sandbox::{Ending, Input, NotStarted, Output, PidOne, Sandbox, Streams};
@@ -13,7 +14,7 @@ use crate::exit_code;
 
 pub(crate) fn main(options: &Run) -> ExitCode {
     let result = prepare(options).and_then(|prepared| match options.explain {
-        true => Ok(explain(&prepared.sandbox)),
+        true => explain(&prepared.sandbox),
         false => run(&prepared, options.interactive),
     });
     result
@@ -40,11 +41,12 @@ fn prepare(options: &Run) -> Result<Prepared> {
         argv,
         env: variables(&options.env),
         workdir: options.workdir.clone(),
-        user: options.user.clone(),
         pid_one: PidOne::Payload,
         ..Wanted::default()
     };
-    Ok(Prepared { sandbox: plan::sandbox(&image, wanted, None)?, program })
+    let identity = plan::identity(&image, options.user.as_deref())?;
+    let tenancy = Tenancy { image: &image, identity: &identity };
+    Ok(Prepared { sandbox: plan::sandbox(tenancy, wanted, None)?, program })
 }
 
 /// A variable without a value is passed on from here, if it is set.
@@ -56,11 +58,11 @@ fn variables(written: &[String]) -> Vec<(String, String)> {
     written.iter().filter_map(variable).collect()
 }
 
-fn explain(sandbox: &Sandbox) -> u8 {
-    for (number, step) in sandbox.steps().enumerate() {
+fn explain(sandbox: &Sandbox) -> Result<u8> {
+    for (number, step) in sandbox.steps()?.iter().enumerate() {
         println!("{:3}. {step}", number + 1);
     }
-    0
+    Ok(0)
 }
 
 fn run(prepared: &Prepared, interactive: bool) -> Result<u8> {

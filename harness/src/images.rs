@@ -3,15 +3,26 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use belljar_image::{Image, Reference, Store};
+use belljar_image::{Identity, Image, Reference, Store};
 
 use crate::case::{Case, ImageSetting};
+use crate::plan;
 use crate::problem::Errors;
 
 /// The images that some cases need.
 #[derive(Debug, Default)]
 pub struct Images {
     found: HashMap<(String, PathBuf), Result<Image, String>>,
+    identities: HashMap<(String, PathBuf, Option<String>), Result<Identity, String>>,
+}
+
+/// What a case runs in, and as whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Tenancy<'i> {
+    /// The image.
+    pub image: &'i Image,
+    /// The user of the case, as the image knows it.
+    pub identity: &'i Identity,
 }
 
 impl Images {
@@ -29,35 +40,48 @@ impl Images {
         for case in cases {
             let setting = &case.image;
             let written = &setting.reference;
-            let key = key(setting);
-            if images.found.contains_key(&key) {
-                continue;
-            }
-            match written.value.parse::<Reference>() {
-                Err(error) => problems.push(written.place.problem(error.to_string(), None)),
-                Ok(reference) => {
-                    let image = store.image(&reference.resolve_from(&setting.directory));
-                    images.found.insert(key, image.map_err(|error| error.to_string()));
+            if !images.found.contains_key(&key(setting)) {
+                match written.value.parse::<Reference>() {
+                    Err(error) => problems.push(written.place.problem(error.to_string(), None)),
+                    Ok(reference) => {
+                        let image = store.image(&reference.resolve_from(&setting.directory));
+                        let image = image.map_err(|error| error.to_string());
+                        images.found.insert(key(setting), image);
+                    }
                 }
             }
+            images.identify(case);
         }
         Errors::check(problems)?;
         Ok(images)
     }
 
-    /// The image of a case, or why it could not be had.
+    /// Looks the user of a case up, once for all cases that name the same.
+    fn identify(&mut self, case: &Case) {
+        let Some(Ok(image)) = self.found.get(&key(&case.image)) else { return };
+        self.identities.entry(identity_key(case)).or_insert_with(|| {
+            let user = case.user.as_ref().map(|user| user.value.as_str());
+            plan::identity(image, user).map_err(|error| error.to_string())
+        });
+    }
+
+    /// What a case runs in, or why that could not be had.
     ///
     /// # Errors
-    /// What [`Store::image`] said, or that the image was not prepared.
-    pub fn of(&self, case: &Case) -> Result<&Image, String> {
-        match self.found.get(&key(&case.image)) {
-            Some(Ok(image)) => Ok(image),
-            Some(Err(message)) => Err(message.clone()),
-            None => Err("its image was not prepared".to_owned()),
-        }
+    /// What the image crate said, or that the image was not prepared.
+    pub fn of(&self, case: &Case) -> Result<Tenancy<'_>, String> {
+        let image = self.found.get(&key(&case.image)).ok_or("its image was not prepared")?;
+        let image = image.as_ref().map_err(Clone::clone)?;
+        let identity = self.identities.get(&identity_key(case)).ok_or("its user is not known")?;
+        Ok(Tenancy { image, identity: identity.as_ref().map_err(Clone::clone)? })
     }
 }
 
 fn key(setting: &ImageSetting) -> (String, PathBuf) {
     (setting.reference.value.clone(), setting.directory.clone())
+}
+
+fn identity_key(case: &Case) -> (String, PathBuf, Option<String>) {
+    let (reference, directory) = key(&case.image);
+    (reference, directory, case.user.as_ref().map(|user| user.value.clone()))
 }

@@ -10,6 +10,7 @@ use belljar_image::{Config, Image};
 use belljar_sandbox::{Command, Identity, Limits, PidOne, PlacedFile, Rootfs, Sandbox, Tree};
 
 use crate::case::Case;
+use crate::images::Tenancy;
 use crate::problem::Problem;
 
 /// Where programs are looked for when the image does not say, as docker does.
@@ -29,8 +30,6 @@ pub struct Wanted {
     pub env: Vec<(String, String)>,
     /// Working directory in place of the image's.
     pub workdir: Option<String>,
-    /// User, and group after a colon, in place of the image's.
-    pub user: Option<String>,
     /// Files placed before the start.
     pub files: Vec<PlacedFile>,
     /// Who is PID 1.
@@ -67,40 +66,50 @@ impl Plan {
     /// Plans a case in its image.
     ///
     /// # Errors
-    /// A file of the case cannot be read, the image lacks the user, or the sandbox could not be
-    /// built so.
-    pub fn of(case: &Case, image: &Image) -> Result<Self, Error> {
+    /// A file of the case cannot be read, or the sandbox could not be built so.
+    pub fn of(case: &Case, tenancy: Tenancy<'_>) -> Result<Self, Error> {
         let wanted = Wanted {
             argv: case.command.argv.clone(),
             default_env: owned_pairs(&CASE_ENV),
             env: case.env.clone().into_iter().collect(),
             workdir: case.workdir.as_ref().map(|workdir| workdir.value.clone()),
-            user: case.user.as_ref().map(|user| user.value.clone()),
             files: placed_files(case)?,
             pid_one: PidOne::Init,
         };
-        let sandbox = sandbox(image, wanted, Some(case.timeout.value))?;
+        let sandbox = sandbox(tenancy, wanted, Some(case.timeout.value))?;
         Ok(Self { sandbox, stdin: case.stdin.read().map_err(Kind::Input)? })
     }
+}
+
+/// Who runs: `user`, or else whom the image names, or else root.
+///
+/// # Errors
+/// The image lacks the user.
+pub fn identity(image: &Image, user: Option<&str>) -> Result<belljar_image::Identity, Error> {
+    let user = user.or(image.config.user.as_deref()).filter(|user| !user.is_empty());
+    Ok(image.rootfs.identity(user.unwrap_or("0")).map_err(Kind::Image)?)
 }
 
 /// Puts a run together: the image's defaults below, what is wanted above.
 ///
 /// # Errors
-/// The image lacks the user, or the sandbox could not be built so.
+/// The sandbox could not be built so.
 pub fn sandbox(
-    image: &Image,
+    tenancy: Tenancy<'_>,
     wanted: Wanted,
     time_limit: Option<Duration>,
 ) -> Result<Sandbox, Error> {
-    let user = wanted.user.as_deref().or(image.config.user.as_deref()).unwrap_or("0");
-    let identity = image.rootfs.identity(user).map_err(Kind::Image)?;
+    let Tenancy { image, identity } = tenancy;
     let workdir = wanted.workdir.as_deref().or(image.config.workdir.as_deref());
     let command = Command {
         argv: wanted.argv.into_iter().map(OsString::from).collect(),
         env: environment(&image.config, identity.home.as_deref(), wanted.default_env, wanted.env),
         workdir: PathBuf::from(workdir.filter(|workdir| !workdir.is_empty()).unwrap_or("/")),
-        identity: Identity { uid: identity.uid, gid: identity.gid, groups: identity.groups },
+        identity: Identity {
+            uid: identity.uid,
+            gid: identity.gid,
+            groups: identity.groups.clone(),
+        },
         files: wanted.files,
         pid_one: wanted.pid_one,
     };

@@ -48,8 +48,8 @@ pub fn skip_reason(case: &Case) -> Option<String> {
 /// Runs one case in a fresh sandbox and judges it.
 #[must_use]
 pub fn run_case(case: &Case, images: &Images) -> CaseRun {
-    let outcome = images.of(case).and_then(|image| {
-        let plan = Plan::of(case, image).map_err(|error| error.to_string())?;
+    let outcome = images.of(case).and_then(|tenancy| {
+        let plan = Plan::of(case, tenancy).map_err(|error| error.to_string())?;
         let run = plan.sandbox.run(Streams::captured(plan.stdin));
         run.map_err(|error| error.to_string())
     });

@@ -1,7 +1,7 @@
-//! The child's side: who it is after clone, and what it may still do.
+//! The children's side: who each process is, and what it may still do.
 //!
-//! Everything here runs between clone and exec in a copy of a process that had several threads, so
-//! it keeps the rule of [`crate::sys`]: nothing allocates, locks or panics.
+//! Everything here runs in copies of a process that had several threads, so it keeps the rule of
+//! [`crate::sys`]: nothing allocates, locks or panics.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -9,66 +9,123 @@ use rustix::io::Errno;
 use rustix::process;
 
 use crate::command::PidOne;
-use crate::compile::Program;
-use crate::descriptors::ChildEnds;
-use crate::perform::{Failure, await_id_maps, close_inherited, perform};
+use crate::perform::{Context, Failure, close_inherited, perform};
+use crate::program::Reader;
+use crate::report::Message;
+use crate::request::Request;
 use crate::step::Step;
-use crate::{report, sys};
+use crate::sys;
 
-/// The life of the child, from clone to exit; returns the exit code of init.
-pub(crate) fn live(program: &Program, ends: &ChildEnds) -> u8 {
-    if let Err((index, failure)) = walk(&program.setup, 0, ends) {
-        report::Message::StepFailed { index, errno: failure.0 }.send(ends.report.as_fd());
+/// The namespaces that every run has for itself. The user and the network namespace are the
+/// nursery's.
+const NAMESPACES: i32 = libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP;
+
+/// The nursery: holds a user and a network namespace, and starts an init in them for each request.
+/// Each init is a child of the parent's own, which alone waits for it. Ends with the parent.
+pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>]) -> u8 {
+    let context = Context { lifeline: socket, request: None };
+    if let Err((index, failure)) = walk(&mut steps.iter().copied(), steps.len(), 0, context) {
+        Message::StepFailed { index, errno: failure.0 }.send(socket);
         return 1;
     }
-    match program.pid_one {
-        PidOne::Payload => become_payload(program, ends),
-        PidOne::Init => be_init(program, ends),
+    Message::Ready.send(socket);
+    while let Some(request) = Request::receive(socket) {
+        let init = sys::clone_child(NAMESPACES | libc::CLONE_PARENT, || live(&request, socket));
+        let answer = match init {
+            Ok(child) => Message::Started { pid: child.pid.as_raw() },
+            Err(errno) => Message::NoProcess { errno: errno as i32 },
+        };
+        answer.send(socket);
+    }
+    0
+}
+
+/// PID 1 of a sandbox, from clone to exit.
+fn live(request: &Request, socket: BorrowedFd<'_>) -> u8 {
+    let report = request.report.as_fd();
+    let context = Context { lifeline: report, request: Some(request) };
+    let program = match take_program(request, socket) {
+        Ok(program) => program,
+        Err(errno) => {
+            Message::NoProcess { errno: errno as i32 }.send(report);
+            return 1;
+        }
+    };
+    let Some((header, mut steps)) = Reader::new(program) else {
+        Message::NoProcess { errno: libc::EBADMSG }.send(report);
+        return 1;
+    };
+    if let Err((index, failure)) = walk(&mut steps, header.setup as usize, 0, context) {
+        Message::StepFailed { index, errno: failure.0 }.send(report);
+        return 1;
+    }
+    let mut become_payload = || {
+        let result = walk(&mut steps, header.payload as usize, header.setup, context);
+        if let Err((index, failure)) = result {
+            Message::StepFailed { index, errno: failure.0 }.send(report);
+        }
+        1
+    };
+    match header.pid_one {
+        PidOne::Payload => become_payload(),
+        PidOne::Init => be_init(report, become_payload),
     }
 }
 
-/// PID 1: starts the payload, reaps whatever ends, and ends with the payload; the kernel then
-/// kills what is left in the PID namespace. It keeps the capabilities of its user namespace, which
-/// the payload lacks, so the payload can neither trace nor read it.
-fn be_init(program: &Program, ends: &ChildEnds) -> u8 {
-    let payload = match sys::clone_child(0, || become_payload(program, ends)) {
-        Ok(child) => child.pid,
+/// Maps the list of steps, and closes what is of no further use here.
+fn take_program(
+    request: &Request,
+    socket: BorrowedFd<'_>,
+) -> Result<&'static [u8], nix::errno::Errno> {
+    let program = sys::map_file(request.program.as_fd(), request.program_bytes)?;
+    for number in [request.program.as_raw_fd(), socket.as_raw_fd()] {
+        sys::close_range(number.cast_unsigned(), number.cast_unsigned())?;
+    }
+    Ok(program)
+}
+
+/// Init: starts the payload, reaps whatever ends, and ends with the payload; the kernel then kills
+/// what is left in the PID namespace. It keeps the capabilities of its user namespace, which the
+/// payload lacks, so the payload can neither trace nor read it.
+fn be_init(report: BorrowedFd<'_>, become_payload: impl FnOnce() -> u8) -> u8 {
+    let payload = match sys::clone_until_exec(become_payload) {
+        Ok(payload) => payload,
         Err(errno) => {
-            report::Message::NoPayload { errno: errno as i32 }.send(ends.report.as_fd());
+            Message::NoProcess { errno: errno as i32 }.send(report);
             return 1;
         }
     };
     // Init keeps nothing of the payload's: only the report.
-    let _ = close_inherited(&[ends.report.as_raw_fd()]);
+    let _ = close_inherited(report);
     loop {
         match process::wait(process::WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == payload.as_raw() => {
-                report::Message::PayloadEnded { status: status.as_raw() }.send(ends.report.as_fd());
+                Message::PayloadEnded { status: status.as_raw() }.send(report);
                 return 0;
             }
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => {
-                let errno = errno.raw_os_error();
-                report::Message::NoPayload { errno }.send(ends.report.as_fd());
+                Message::NoProcess { errno: errno.raw_os_error() }.send(report);
                 return 1;
             }
         }
     }
 }
 
-/// The life of the guard, a process beside a sandbox whose PID 1 is the payload: such a payload can
-/// revoke its wish to die with the parent, but not touch a process outside. Kills it when the
-/// parent is gone.
-pub(crate) fn guard(init: BorrowedFd<'_>, go: BorrowedFd<'_>) -> u8 {
+/// The guard, a process beside a sandbox whose PID 1 is the payload: such a payload can revoke its
+/// wish to die with the parent, but not touch a process outside. Kills it when the parent is gone.
+pub(crate) fn guard(init: BorrowedFd<'_>, lifeline: BorrowedFd<'_>) -> u8 {
     use rustix::event::{PollFd, PollFlags, poll};
-    let mut keep = [init.as_raw_fd(), go.as_raw_fd()];
-    keep.sort_unstable();
     // A signal from the terminal is meant for the parent, whose end the guard has to outlive.
-    if close_inherited(&keep).is_err() || process::setsid().is_err() {
+    if process::setsid().is_err() || close_all_but(init, lifeline).is_err() {
         return 1;
     }
-    let mut polled = [PollFd::new(&go, PollFlags::empty())];
-    while !polled[0].revents().contains(PollFlags::HUP) {
+    let mut polled = [PollFd::new(&lifeline, PollFlags::empty())];
+    while !polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
         if !matches!(poll(&mut polled, None), Ok(_) | Err(Errno::INTR)) {
             break;
         }
@@ -76,35 +133,30 @@ pub(crate) fn guard(init: BorrowedFd<'_>, go: BorrowedFd<'_>) -> u8 {
     u8::from(process::pidfd_send_signal(init, process::Signal::KILL).is_err())
 }
 
-/// The life of the holder: it only keeps a user namespace alive until the parent lets go.
-pub(crate) fn hold(go: BorrowedFd<'_>) -> u8 {
-    let kept = close_inherited(&[go.as_raw_fd()]);
-    u8::from(kept.is_err() || await_id_maps(go).is_err())
+fn close_all_but(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<(), nix::errno::Errno> {
+    let (one, other) = (one.as_raw_fd().cast_unsigned(), other.as_raw_fd().cast_unsigned());
+    let (low, high) = (one.min(other), one.max(other));
+    for (first, end) in [(0, low), (low + 1, high)] {
+        if first < end {
+            sys::close_range(first, end - 1)?;
+        }
+    }
+    sys::close_range(high + 1, u32::MAX)
 }
 
-/// Walks the payload's own steps and executes its program; returns only when that failed.
-fn become_payload(program: &Program, ends: &ChildEnds) -> u8 {
-    let message = match walk(&program.payload, program.setup.len(), ends) {
-        Err((index, failure)) => report::Message::StepFailed { index, errno: failure.0 },
-        Ok(()) => match wire_streams(ends) {
-            Err(failure) => report::Message::NoPayload { errno: failure.0 },
-            Ok(()) => report::Message::NotExecuted { errno: program.executable.execute() as i32 },
-        },
-    };
-    message.send(ends.report.as_fd());
-    1
-}
-
-/// Makes the pipes of the parent the payload's standard streams.
-fn wire_streams(ends: &ChildEnds) -> Result<(), Failure> {
-    rustix::stdio::dup2_stdin(&ends.stdin)?;
-    rustix::stdio::dup2_stdout(&ends.stdout)?;
-    Ok(rustix::stdio::dup2_stderr(&ends.stderr)?)
-}
-
-/// Performs `steps` in order; the first failure comes back with its index, counted from `offset`.
-fn walk(steps: &[Step], offset: usize, ends: &ChildEnds) -> Result<(), (usize, Failure)> {
-    steps.iter().enumerate().try_for_each(|(index, step)| {
-        perform(step, ends).map_err(|failure| (offset + index, failure))
-    })
+/// Performs the next `count` steps in order; the first failure comes back with its number, counted
+/// from `offset`. A list that ends early is damaged.
+fn walk<'a>(
+    steps: &mut impl Iterator<Item = Step<'a>>,
+    count: usize,
+    offset: u32,
+    context: Context<'_>,
+) -> Result<(), (u32, Failure)> {
+    let mut index = offset;
+    for _ in 0..count {
+        let step = steps.next().ok_or((index, Failure(libc::EBADMSG)))?;
+        perform(&step, context).map_err(|failure| (index, failure))?;
+        index += 1;
+    }
+    Ok(())
 }

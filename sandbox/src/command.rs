@@ -45,7 +45,7 @@ pub struct PlacedFile {
 }
 
 /// Who is PID 1 in the sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum PidOne {
     /// Our init: it reaps orphans, passes the payload's exit status on, and takes everything down
     /// when the payload ends. The payload is PID 2 and has the signal behaviour it expects.

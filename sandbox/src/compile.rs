@@ -1,36 +1,31 @@
 //! From what is wanted to the list of prepared steps: safe code that may allocate and refuse.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
-use std::sync::Arc;
-
-use rustix::mount::MountFlags;
+use std::path::{Component, Path, PathBuf};
 
 use crate::command::{Command, Identity, PidOne, PlacedFile, Rootfs};
 use crate::error::{Error, Kind, Result};
 use crate::id_map::IdMap;
 use crate::limits::Limits;
-use crate::step::{InsidePath, Step};
-use crate::sys::{Arguments, Executable};
+use crate::program::{self, StepList};
+use crate::step::{GROUPS_MAX, Groups, Prefixes, Step};
+use crate::sys::Arguments;
+use crate::text::{Strings, Text, concatenated};
 
 /// The host name of every sandbox.
-const HOSTNAME: &std::ffi::CStr = c"belljar";
+const HOSTNAME: Text<'_> = Text(c"belljar");
 
 /// The most bytes of options that mount(2) takes: one page.
 const MOUNT_OPTIONS_MAX: usize = 4096;
 
-/// A sandbox as its child will walk it.
+/// A compiled sandbox.
 #[derive(Debug)]
-pub(crate) struct Program {
-    /// What PID 1 does.
-    pub(crate) setup: Vec<Step>,
-    /// What the payload's process does before it executes.
-    pub(crate) payload: Vec<Step>,
-    pub(crate) executable: Executable,
-    pub(crate) pid_one: PidOne,
+pub(crate) struct Compiled {
+    /// The encoded list; [`program::Reader`] reads it.
+    pub(crate) program: Vec<u8>,
     /// The directories whose ids the parent maps; [`Step::AttachLayer`] counts through them.
-    pub(crate) mapped_layers: Vec<std::path::PathBuf>,
+    pub(crate) mapped_layers: Vec<PathBuf>,
 }
 
 /// Compiles a sandbox; refuses what could not be built.
@@ -39,46 +34,42 @@ pub(crate) fn compile(
     command: &Command,
     limits: &Limits,
     id_map: IdMap,
-) -> Result<Program> {
-    let mut compiler = Compiler { id_map, steps: Vec::new(), mapped_layers: Vec::new() };
-    compiler.enter_namespaces();
-    compiler.mount_base(limits)?;
-    compiler.mount_trees(rootfs)?;
-    compiler.mount_system_directories();
-    compiler.place_trees(rootfs)?;
-    compiler.furnish(command)?;
-    Ok(Program {
-        setup: compiler.steps,
-        payload: payload_steps(command, limits, id_map),
-        executable: executable(command)?,
-        pid_one: command.pid_one,
-        mapped_layers: compiler.mapped_layers,
-    })
+) -> Result<Compiled> {
+    let mut setup = Compiler { id_map, steps: StepList::default(), mapped_layers: Vec::new() };
+    setup.enter_namespaces()?;
+    setup.mount_base(limits)?;
+    setup.mount_trees(rootfs)?;
+    setup.mount_system_directories()?;
+    setup.place_trees(rootfs)?;
+    setup.furnish(command)?;
+    let payload = payload_steps(command, limits, id_map)?;
+    let program = program::encode(command.pid_one, &setup.steps, &payload)?;
+    Ok(Compiled { program, mapped_layers: setup.mapped_layers })
 }
 
 /// The list of setup steps as it grows.
 struct Compiler {
     id_map: IdMap,
-    steps: Vec<Step>,
-    mapped_layers: Vec<std::path::PathBuf>,
+    steps: StepList,
+    mapped_layers: Vec<PathBuf>,
 }
 
 impl Compiler {
-    fn enter_namespaces(&mut self) {
-        self.steps.extend([Step::CloseInherited, Step::SetUmask, Step::AwaitIdMaps]);
-        if self.id_map == IdMap::Range {
-            self.steps.push(Step::BecomeRoot);
-        }
-        self.steps.extend([Step::DieWithParent, Step::MakeMountsPrivate]);
+    fn push(&mut self, step: &Step<'_>) -> Result<()> {
+        Ok(self.steps.push(step)?)
+    }
+
+    fn enter_namespaces(&mut self) -> Result<()> {
+        self.push(&Step::DieWithParent)?;
+        self.push(&Step::MakeMountsPrivate)
     }
 
     fn mount_base(&mut self, limits: &Limits) -> Result<()> {
-        self.steps.push(Step::MountBase {
-            size: c_string(limits.disk.to_string())?,
-            inodes: c_string(limits.inodes.to_string())?,
-        });
+        let (size, inodes) =
+            (c_string(limits.disk.to_string())?, c_string(limits.inodes.to_string())?);
+        self.push(&Step::MountBase { size: Text(&size), inodes: Text(&inodes) })?;
         for (path, mode) in [(c"layers", 0o755), (c"root", 0o755), (c"tmp", 0o1777)] {
-            self.steps.push(Step::MakeDirectory { path: path.to_owned(), mode });
+            self.push(&Step::MakeDirectory { path: Text(path), mode })?;
         }
         Ok(())
     }
@@ -90,18 +81,17 @@ impl Compiler {
             let mut lower = Vec::new();
             for layer in &tree.layers {
                 let at = format!("layers/{count}");
-                self.steps.push(Step::MakeDirectory { path: c_string(&at)?, mode: 0o755 });
+                self.make_directory(&at)?;
                 self.push_layer(layer, &at)?;
                 lower.push(at);
                 count += 1;
             }
             let (upper, work) = (format!("upper{number}"), format!("work{number}"));
+            self.make_directory(&upper)?;
+            self.make_directory(&work)?;
             let at = tree_in_base(number);
-            for path in [&upper, &work] {
-                self.steps.push(Step::MakeDirectory { path: c_string(path)?, mode: 0o755 });
-            }
             if number > 0 {
-                self.steps.push(Step::MakeDirectory { path: at.clone(), mode: 0o755 });
+                self.push(&Step::MakeDirectory { path: Text(&at), mode: 0o755 })?;
             }
             let lower = lower.join(":");
             let options =
@@ -109,11 +99,19 @@ impl Compiler {
             if options.len() >= MOUNT_OPTIONS_MAX {
                 return Err(Kind::TooManyLayers { layers: tree.layers.len() }.into());
             }
-            let options = Some(c_string(options)?);
-            let flags = MountFlags::NODEV;
-            self.steps.push(Step::Mount { kind: c"overlay", at, flags, options });
+            self.push(&Step::Mount {
+                kind: Text(c"overlay"),
+                at: Text(&at),
+                no_dev: true,
+                no_exec: false,
+                options: Text(&c_string(options)?),
+            })?;
         }
         Ok(())
+    }
+
+    fn make_directory(&mut self, path: &str) -> Result<()> {
+        self.push(&Step::MakeDirectory { path: Text(&c_string(path)?), mode: 0o755 })
     }
 
     fn push_layer(&mut self, layer: &Path, at: &str) -> Result<()> {
@@ -121,42 +119,48 @@ impl Compiler {
             return Err(Kind::NotAbsolute { what: "layer", path: layer.into() }.into());
         }
         let (source, at) = (c_string(layer.as_os_str())?, c_string(at)?);
-        self.steps.push(match self.id_map {
-            IdMap::Single => Step::BindLayer { source, at },
+        let (source, at) = (Text(&source), Text(&at));
+        match self.id_map {
+            IdMap::Single => self.push(&Step::BindLayer { source, at }),
             IdMap::Range => {
-                let index = self.mapped_layers.len();
+                let layers = self.mapped_layers.len();
+                let index = u32::try_from(layers).map_err(|_| Kind::TooManyLayers { layers })?;
                 self.mapped_layers.push(layer.into());
-                Step::AttachLayer { source, index, at }
+                self.push(&Step::AttachLayer { source, index, at })
             }
-        });
-        Ok(())
+        }
     }
 
     /// Builds /dev and /proc in the base, from nothing of the image's.
-    fn mount_system_directories(&mut self) {
+    fn mount_system_directories(&mut self) -> Result<()> {
         for (path, mode) in
             [(c"proc", 0o555), (c"dev", 0o755), (c"dev/pts", 0o755), (c"dev/shm", 0o1777)]
         {
-            self.steps.push(Step::MakeDirectory { path: path.to_owned(), mode });
+            self.push(&Step::MakeDirectory { path: Text(path), mode })?;
         }
-        self.steps.push(Step::Mount {
-            kind: c"proc",
-            at: c"proc".to_owned(),
-            flags: MountFlags::NODEV | MountFlags::NOEXEC,
-            options: None,
-        });
-        self.steps.push(Step::Mount {
-            kind: c"devpts",
-            at: c"dev/pts".to_owned(),
-            flags: MountFlags::NOEXEC,
-            options: Some(c"newinstance,ptmxmode=0666,mode=0620".to_owned()),
-        });
+        self.push(&Step::Mount {
+            kind: Text(c"proc"),
+            at: Text(c"proc"),
+            no_dev: true,
+            no_exec: true,
+            options: Text(c""),
+        })?;
+        // Root inside may write the settings of its network namespace without any capability.
+        self.push(&Step::MakeReadOnly { path: Text(c"proc/sys") })?;
+        self.push(&Step::Mount {
+            kind: Text(c"devpts"),
+            at: Text(c"dev/pts"),
+            no_dev: false,
+            no_exec: true,
+            options: Text(c"newinstance,ptmxmode=0666,mode=0620"),
+        })?;
         for (source, at, major, minor) in DEVICES {
-            self.steps.push(Step::BindDevice { source, at, major, minor });
+            self.push(&Step::BindDevice { source: Text(source), at: Text(at), major, minor })?;
         }
         for (path, target) in DEVICE_LINKS {
-            self.steps.push(Step::MakeSymlink { path, target });
+            self.push(&Step::MakeSymlink { path: Text(path), target: Text(target) })?;
         }
+        Ok(())
     }
 
     /// Puts the trees and the system directories in their places and makes the result `/`.
@@ -166,42 +170,57 @@ impl Compiler {
                 .at
                 .strip_prefix("/")
                 .map_err(|_| Kind::NotAbsolute { what: "tree's place", path: tree.at.clone() })?;
-            let at = c_string(at.as_os_str())?;
-            self.steps.push(Step::Place { from: tree_in_base(number), at, no_exec: false });
+            let (from, at) = (tree_in_base(number), c_string(at.as_os_str())?);
+            self.push(&Step::Place { from: Text(&from), at: Text(&at), no_exec: false })?;
         }
         for (directory, no_exec) in [(c"proc", true), (c"dev", true), (c"tmp", false)] {
-            let (from, at) = (directory.to_owned(), directory.to_owned());
-            self.steps.push(Step::Place { from, at, no_exec });
+            let (from, at) = (Text(directory), Text(directory));
+            self.push(&Step::Place { from, at, no_exec })?;
         }
-        self.steps.push(Step::EnterRoot);
-        Ok(())
+        self.push(&Step::EnterRoot)
     }
 
     /// Sets the room up for the payload: names, network, files, working directory.
     fn furnish(&mut self, command: &Command) -> Result<()> {
-        self.steps.extend([Step::SetHostname { name: HOSTNAME }, Step::RaiseLoopback]);
+        self.push(&Step::SetHostname { name: HOSTNAME })?;
         for (name, content) in NETWORK_FILES {
-            self.steps.push(Step::PlaceFile {
-                directory: InsidePath { prefixes: vec![c"etc".to_owned()] },
-                name: name.to_owned(),
-                content: Arc::from(content),
+            self.push(&Step::PlaceFile {
+                directory: Prefixes(Strings::from_bytes(c"etc".to_bytes_with_nul())),
+                name: Text(name),
+                content,
                 mode: 0o644,
                 owner: None,
-            });
+            })?;
         }
         let owner = self.owner(&command.identity);
         for file in &command.files {
-            self.steps.push(place_file(file, owner)?);
+            self.place_file(file, owner)?;
         }
-        let path = inside_path("working directory", &command.workdir)?;
-        self.steps.push(Step::PlaceDirectory { path, owner: None });
+        let prefixes = concatenated(&prefixes("working directory", &command.workdir)?);
+        let path = Prefixes(Strings::from_bytes(&prefixes));
+        self.push(&Step::PlaceDirectory { path, owner: None })?;
         let path = c_string(command.workdir.as_os_str())?;
-        self.steps.push(Step::ChangeDirectory { path });
+        self.push(&Step::ChangeDirectory { path: Text(&path) })?;
         if command.pid_one == PidOne::Init {
             let arguments = Arguments::of_this_process()?;
-            self.steps.push(Step::HideFromPayload { arguments });
+            self.push(&Step::HideFromPayload { arguments })?;
         }
         Ok(())
+    }
+
+    fn place_file(&mut self, file: &PlacedFile, owner: Option<(u32, u32)>) -> Result<()> {
+        let mut directory = prefixes("file", &file.path)?;
+        let Some(name) = directory.pop().and(file.path.file_name()) else {
+            return Err(Kind::NoFileName { path: file.path.clone() }.into());
+        };
+        let (directory, name) = (concatenated(&directory), c_string(name)?);
+        self.push(&Step::PlaceFile {
+            directory: Prefixes(Strings::from_bytes(&directory)),
+            name: Text(&name),
+            content: &file.content,
+            mode: file.mode,
+            owner,
+        })
     }
 
     /// Whom files of the payload are given to: with a single id everything is the payload's.
@@ -215,7 +234,7 @@ impl Compiler {
 
 /// The host's character devices that a payload finds, with their numbers (Linux's
 /// admin-guide/devices.txt).
-const DEVICES: [(&std::ffi::CStr, &std::ffi::CStr, u32, u32); 6] = [
+const DEVICES: [(&CStr, &CStr, u32, u32); 6] = [
     (c"/dev/null", c"dev/null", 1, 3),
     (c"/dev/zero", c"dev/zero", 1, 5),
     (c"/dev/full", c"dev/full", 1, 7),
@@ -224,7 +243,7 @@ const DEVICES: [(&std::ffi::CStr, &std::ffi::CStr, u32, u32); 6] = [
     (c"/dev/tty", c"dev/tty", 5, 0),
 ];
 
-const DEVICE_LINKS: [(&std::ffi::CStr, &std::ffi::CStr); 5] = [
+const DEVICE_LINKS: [(&CStr, &CStr); 5] = [
     (c"dev/fd", c"/proc/self/fd"),
     (c"dev/stdin", c"/proc/self/fd/0"),
     (c"dev/stdout", c"/proc/self/fd/1"),
@@ -234,30 +253,38 @@ const DEVICE_LINKS: [(&std::ffi::CStr, &std::ffi::CStr); 5] = [
 
 /// Files of /etc that describe the sandbox's network: names resolve to loopback or, at once, to
 /// nothing.
-const NETWORK_FILES: [(&std::ffi::CStr, &[u8]); 3] = [
+const NETWORK_FILES: [(&CStr, &[u8]); 3] = [
     (c"hosts", b"127.0.0.1\tlocalhost belljar\n::1\tlocalhost\n"),
     (c"hostname", b"belljar\n"),
     (c"resolv.conf", b""),
 ];
 
-fn payload_steps(command: &Command, limits: &Limits, id_map: IdMap) -> Vec<Step> {
-    let mut steps = vec![
-        Step::StartSession,
-        Step::LimitProcesses { processes: limits.processes },
-        Step::DropBoundingSet,
-    ];
+fn payload_steps(command: &Command, limits: &Limits, id_map: IdMap) -> Result<StepList> {
+    let mut steps = StepList::default();
+    steps.push(&Step::StartSession)?;
+    steps.push(&Step::LimitProcesses { processes: limits.processes })?;
+    steps.push(&Step::DropBoundingSet)?;
     if id_map == IdMap::Range {
         let Identity { uid, gid, ref groups } = command.identity;
-        let groups = groups.iter().copied().map(rustix::process::Gid::from_raw).collect();
-        steps.push(Step::ChangeIdentity { uid, gid, groups });
+        steps.push(&Step::ChangeIdentity { uid, gid, groups: groups_of(groups)? })?;
     }
-    steps.extend([Step::DropPrivileges, Step::FilterSystemCalls]);
+    steps.push(&Step::DropPrivileges)?;
+    steps.push(&Step::FilterSystemCalls)?;
     if command.pid_one == PidOne::Payload {
         // A change of ids has revoked the setup's request.
-        steps.push(Step::DieWithParent);
+        steps.push(&Step::DieWithParent)?;
     }
-    steps.push(Step::ResetSignals);
-    steps
+    steps.push(&Step::ResetSignals)?;
+    steps.push(&Step::WireStreams)?;
+    push_execute(&mut steps, command)?;
+    Ok(steps)
+}
+
+fn groups_of(groups: &[u32]) -> Result<Groups> {
+    let mut ids = [0; GROUPS_MAX];
+    let too_many = || Kind::TooManyGroups { count: groups.len(), max: GROUPS_MAX };
+    ids.get_mut(..groups.len()).ok_or_else(too_many)?.copy_from_slice(groups);
+    Ok(Groups { count: u32::try_from(groups.len()).map_err(|_| too_many())?, ids })
 }
 
 /// The place in the base where a tree is put together.
@@ -268,23 +295,9 @@ fn tree_in_base(number: usize) -> CString {
     }
 }
 
-fn place_file(file: &PlacedFile, owner: Option<(u32, u32)>) -> Result<Step> {
-    let mut directory = inside_path("file", &file.path)?;
-    let Some(name) = directory.prefixes.pop().and(file.path.file_name()) else {
-        return Err(Kind::NoFileName { path: file.path.clone() }.into());
-    };
-    Ok(Step::PlaceFile {
-        directory,
-        name: c_string(name)?,
-        content: Arc::clone(&file.content),
-        mode: file.mode,
-        owner,
-    })
-}
-
 /// Cuts an absolute path into its prefixes. `..` is refused: whether it follows a symbolic link of
 /// the image's is for nobody to guess.
-fn inside_path(what: &'static str, path: &Path) -> Result<InsidePath> {
+fn prefixes(what: &'static str, path: &Path) -> Result<Vec<CString>> {
     let mut components = path.components();
     if components.next() != Some(Component::RootDir) {
         return Err(Kind::NotAbsolute { what, path: path.into() }.into());
@@ -301,13 +314,13 @@ fn inside_path(what: &'static str, path: &Path) -> Result<InsidePath> {
         prefix.push(name);
         prefixes.push(c_string(&prefix)?);
     }
-    Ok(InsidePath { prefixes })
+    Ok(prefixes)
 }
 
-fn executable(command: &Command) -> Result<Executable> {
+fn push_execute(steps: &mut StepList, command: &Command) -> Result<()> {
     let program = command.argv.first().filter(|program| !program.is_empty());
-    let program = program.ok_or(Kind::NoProgram)?;
-    let argv = command.argv.iter().map(c_string).collect::<Result<_>>()?;
+    let candidates = concatenated(&candidates(program.ok_or(Kind::NoProgram)?, command)?);
+    let argv = command.argv.iter().map(c_string).collect::<Result<Vec<_>>>()?;
     let mut env = Vec::new();
     for (name, value) in &command.env {
         let mut entry = name.clone();
@@ -315,7 +328,12 @@ fn executable(command: &Command) -> Result<Executable> {
         entry.push(value);
         env.push(c_string(entry)?);
     }
-    Ok(Executable::new(candidates(program, command)?, argv, env))
+    let (argv, env) = (concatenated(&argv), concatenated(&env));
+    Ok(steps.push(&Step::Execute {
+        candidates: Strings::from_bytes(&candidates),
+        argv: Strings::from_bytes(&argv),
+        env: Strings::from_bytes(&env),
+    })?)
 }
 
 /// Where execvp(3) would look, with the payload's own PATH.

@@ -24,6 +24,10 @@ pub(crate) enum Kind {
     NoProgram,
     #[error("`{}` contains a NUL byte", text.escape_debug())]
     NulByte { text: String },
+    #[error("{count} supplementary groups are more than the {max} that a sandbox can give")]
+    TooManyGroups { count: usize, max: usize },
+    #[error("failed to encode the steps: {0}")]
+    Encoding(#[from] postcard::Error),
     #[error("{layers} layers are more than overlayfs can stack here")]
     TooManyLayers { layers: usize },
     #[error("user {uid} and group {gid} must be below 65536, the number of ids in a sandbox")]
@@ -34,10 +38,18 @@ pub(crate) enum Kind {
     Step { step: String, errno: Errno },
     #[error("the sandbox's init was killed from outside (signal {signal})")]
     InitKilled { signal: i32 },
-    #[error("the sandbox's init ended without a report (exit code {code})")]
-    InitEnded { code: i32 },
+    #[error("the sandbox's init ended without a report")]
+    InitEnded,
+    #[error("the process that starts sandboxes ended")]
+    NurseryEnded,
     #[error("the sandbox was killed but did not end within {seconds} seconds")]
     Unkillable { seconds: u64 },
+}
+
+impl From<postcard::Error> for Error {
+    fn from(error: postcard::Error) -> Self {
+        Self(Kind::Encoding(error))
+    }
 }
 
 impl Kind {

@@ -2,20 +2,24 @@
 //!
 //! prlimit(2) asks for equal user ids only, and where a single id is all there is, init has the
 //! payload's: a payload could lower init's CPU limit and have the kernel kill it. So a payload may
-//! change its own limits only.
+//! change its own limits only. And keys of the kernel belong to a user namespace (keyrings(7)),
+//! which outlives a run: no key may be left for the next.
 
 use libc::sock_filter;
 
 /// The program, in the kernel's classic BPF. Another architecture's system calls have other
 /// numbers, so none is let through, nor any of the x32 ABI.
-pub(crate) static PROGRAM: [sock_filter; 11] = [
+pub(crate) static PROGRAM: [sock_filter; 14] = [
     load(ARCHITECTURE),
     jump(libc::BPF_JEQ, NATIVE_ARCHITECTURE, 1, 0),
     answer(libc::SECCOMP_RET_KILL_PROCESS),
     load(NUMBER),
     jump(libc::BPF_JGE, X32_BIT, 0, 1),
     answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned()),
-    jump(libc::BPF_JEQ, PRLIMIT, 0, 3),
+    jump(libc::BPF_JEQ, number(libc::SYS_add_key), 5, 0),
+    jump(libc::BPF_JEQ, number(libc::SYS_request_key), 4, 0),
+    jump(libc::BPF_JEQ, number(libc::SYS_keyctl), 3, 0),
+    jump(libc::BPF_JEQ, number(libc::SYS_prlimit64), 0, 3),
     load(FIRST_ARGUMENT),
     jump(libc::BPF_JEQ, 0, 1, 0),
     answer(libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
@@ -39,8 +43,10 @@ const NATIVE_ARCHITECTURE: u32 = 0xc000_00f3;
 /// Marks the numbers of the x32 ABI, which is x86-64 with 32-bit pointers.
 const X32_BIT: u32 = 0x4000_0000;
 
-#[expect(clippy::cast_possible_truncation, reason = "a small number")]
-const PRLIMIT: u32 = libc::SYS_prlimit64 as u32;
+#[expect(clippy::cast_possible_truncation, reason = "system calls have small numbers")]
+const fn number(system_call: libc::c_long) -> u32 {
+    system_call.cast_unsigned() as u32
+}
 
 /// Loads 32 bits of the system call's data.
 const fn load(offset: u32) -> sock_filter {

@@ -13,8 +13,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::command::Identity;
 use crate::error::{Kind, Result};
-use crate::process::Process;
-use crate::{child, descriptors, sys};
+use crate::sys;
 
 /// How ids are mapped here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +64,14 @@ impl IdMap {
         }
     }
 
+    /// Inside ids that the map depends on: runs with the same can share a user namespace.
+    pub(crate) fn mapped(self, identity: &Identity) -> (u32, u32) {
+        match self {
+            Self::Single => (identity.uid, identity.gid),
+            Self::Range => (0, 0),
+        }
+    }
+
     /// Writes the maps of a new user namespace that `pid` is in.
     pub(crate) fn write(self, pid: Pid, identity: &Identity) -> Result<()> {
         let write = |name: &str, text: String| {
@@ -90,14 +97,13 @@ impl IdMap {
     }
 }
 
-/// Makes a detached mount of each directory through which its owners are seen as a sandbox of
-/// root's maps them.
-pub(crate) fn map_layers(layers: &[PathBuf]) -> Result<Vec<OwnedFd>> {
-    if layers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let user_namespace = range_namespace()?;
-    layers.iter().map(|layer| map_layer(layer, user_namespace.as_fd())).collect()
+/// Makes a detached mount of each directory through which its owners are seen as `user_namespace`
+/// maps them.
+pub(crate) fn map_layers(
+    layers: &[PathBuf],
+    user_namespace: BorrowedFd<'_>,
+) -> Result<Vec<OwnedFd>> {
+    layers.iter().map(|layer| map_layer(layer, user_namespace)).collect()
 }
 
 fn map_layer(layer: &Path, user_namespace: BorrowedFd<'_>) -> Result<OwnedFd> {
@@ -110,22 +116,4 @@ fn map_layer(layer: &Path, user_namespace: BorrowedFd<'_>) -> Result<OwnedFd> {
     sys::mount_setattr(mount.as_fd(), libc::MOUNT_ATTR_IDMAP, Some(user_namespace))
         .map_err(|errno| failed(errno as i32))?;
     Ok(mount)
-}
-
-/// A user namespace with the range's map, made once: mount_setattr(2) takes the map from it.
-fn range_namespace() -> Result<&'static OwnedFd> {
-    static NAMESPACE: OnceLock<OwnedFd> = OnceLock::new();
-    if let Some(namespace) = NAMESPACE.get() {
-        return Ok(namespace);
-    }
-    let (go, keep_alive) = descriptors::pipe()?;
-    let holder = Process::start(libc::CLONE_NEWUSER, || child::hold(go.as_fd()))?;
-    IdMap::Range.write(holder.pid(), &Identity::default())?;
-    let path = format!("/proc/{}/ns/user", holder.pid());
-    let namespace = fs::File::open(&path).map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        Kind::system(format!("open {path}"))(errno)
-    })?;
-    drop(keep_alive);
-    Ok(NAMESPACE.get_or_init(|| namespace.into()))
 }

@@ -24,14 +24,18 @@ mod error;
 mod filter;
 mod id_map;
 mod limits;
+mod nursery;
 mod outcome;
 mod perform;
 mod process;
+mod program;
 mod report;
+mod request;
 mod sandbox;
 mod step;
 mod streams;
 mod sys;
+mod text;
 
 pub use command::{Command, Identity, PidOne, PlacedFile, Rootfs, Tree};
 pub use error::{Error, Result};

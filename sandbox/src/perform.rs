@@ -5,7 +5,7 @@
 //! ids wait for threads that do not exist in the child.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2};
 use rustix::io::Errno;
@@ -13,9 +13,24 @@ use rustix::mount::{self, MountFlags, MoveMountFlags, OpenTreeFlags};
 use rustix::process::{self, DumpableBehavior, Resource, Rlimit};
 use rustix::thread;
 
-use crate::descriptors::ChildEnds;
-use crate::step::{InsidePath, Step};
+use crate::request::Request;
+use crate::step::{Groups, Prefixes, Step};
 use crate::{filter, sys};
+
+/// What a process works with besides the step.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// Its other end is the parent's alone, so it tells whether there is a parent.
+    pub(crate) lifeline: BorrowedFd<'a>,
+    /// The run that it is made for; the nursery has none.
+    pub(crate) request: Option<&'a Request>,
+}
+
+impl<'a> Context<'a> {
+    fn request(self) -> Result<&'a Request, Failure> {
+        Ok(self.request.ok_or(Errno::BADF)?)
+    }
+}
 
 /// The number of the error that a system call gave.
 pub(crate) struct Failure(pub(crate) i32);
@@ -33,52 +48,51 @@ impl From<nix::errno::Errno> for Failure {
 }
 
 /// The interpreter: one arm for each kind of step.
-pub(crate) fn perform(step: &Step, ends: &ChildEnds) -> Result<(), Failure> {
-    match step {
-        Step::CloseInherited => close_inherited(&ends.keep),
+#[expect(clippy::too_many_lines, reason = "a flat table: one arm for each kind of step")]
+pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failure> {
+    match *step {
+        Step::CloseInherited => close_inherited(context.lifeline),
         Step::SetUmask => {
             process::umask(Mode::from_raw_mode(0o022));
             Ok(())
         }
-        Step::AwaitIdMaps => await_id_maps(ends.go.as_fd()),
+        Step::AwaitIdMaps => await_id_maps(context.lifeline),
         Step::BecomeRoot => change_ids(0, 0, &[]),
-        Step::DieWithParent => die_with_parent(ends.go.as_fd()),
+        Step::DieWithParent => die_with_parent(context.lifeline),
+        Step::RaiseLoopback => raise_loopback(),
         Step::MakeMountsPrivate => Ok(mount::mount_change(
             c"/",
             mount::MountPropagationFlags::PRIVATE | mount::MountPropagationFlags::REC,
         )?),
-        Step::MountBase { size, inodes } => mount_base(size, inodes),
-        Step::MakeDirectory { path, mode } => {
-            mkdirat(CWD, path, Mode::from_raw_mode(*mode))?;
-            // The umask has taken bits away.
-            Ok(rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(*mode), AtFlags::empty())?)
+        Step::MountBase { size, inodes } => mount_base(&size, &inodes),
+        Step::MakeDirectory { path, mode } => make_directory(&path, mode),
+        Step::MakeSymlink { path, target } => Ok(rustix::fs::symlinkat(&*target, CWD, &*path)?),
+        Step::BindLayer { source, at } => Ok(mount::mount_bind_recursive(&*source, &*at)?),
+        Step::AttachLayer { index, at, .. } => attach_layer(context.request()?, index, &at),
+        Step::Mount { kind, at, no_dev, no_exec, options } => {
+            let mut flags = MountFlags::NOSUID;
+            flags.set(MountFlags::NODEV, no_dev);
+            flags.set(MountFlags::NOEXEC, no_exec);
+            Ok(mount::mount(&*kind, &*at, &*kind, flags, &*options)?)
         }
-        Step::MakeSymlink { path, target } => Ok(rustix::fs::symlinkat(*target, CWD, *path)?),
-        Step::BindLayer { source, at } => Ok(mount::mount_bind_recursive(source, at)?),
-        Step::AttachLayer { index, at, .. } => {
-            attach_layer(ends.layers.get(*index).ok_or(Errno::BADF)?.as_fd(), at)
-        }
-        Step::Mount { kind, at, flags, options } => {
-            Ok(mount::mount(*kind, at, *kind, *flags | MountFlags::NOSUID, options.as_deref())?)
-        }
-        Step::BindDevice { source, at, major, minor } => bind_device(source, at, *major, *minor),
-        Step::Place { from, at, no_exec } => place(from, at, *no_exec),
+        Step::MakeReadOnly { path } => make_read_only(&path),
+        Step::BindDevice { source, at, major, minor } => bind_device(&source, &at, major, minor),
+        Step::Place { from, at, no_exec } => place(&from, &at, no_exec),
         Step::EnterRoot => enter_root(),
         Step::SetHostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
-        Step::RaiseLoopback => raise_loopback(),
-        Step::PlaceDirectory { path, owner } => open_or_make(path, *owner).map(drop),
+        Step::PlaceDirectory { path, owner } => open_or_make(path, owner).map(drop),
         Step::PlaceFile { directory, name, content, mode, owner } => {
-            place_file(directory, name, content, *mode, *owner)
+            place_file(directory, &name, content, mode, owner)
         }
-        Step::ChangeDirectory { path } => Ok(process::chdir(path)?),
-        Step::HideFromPayload { arguments } => {
+        Step::ChangeDirectory { path } => Ok(process::chdir(&*path)?),
+        Step::HideFromPayload { ref arguments } => {
             sys::blank_arguments(arguments);
             thread::set_name(c"init")?;
             Ok(process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
         }
         Step::StartSession => Ok(process::setsid().map(drop)?),
-        Step::LimitProcesses { processes } => limit_processes(*processes),
-        Step::ChangeIdentity { uid, gid, groups } => change_ids(*uid, *gid, groups),
+        Step::LimitProcesses { processes } => limit_processes(processes),
+        Step::ChangeIdentity { uid, gid, ref groups } => change_identity(uid, gid, groups),
         Step::DropBoundingSet => Ok(sys::drop_bounding_set()?),
         Step::DropPrivileges => drop_privileges(),
         Step::FilterSystemCalls => Ok(sys::install_filter(&filter::PROGRAM)?),
@@ -88,26 +102,32 @@ pub(crate) fn perform(step: &Step, ends: &ChildEnds) -> Result<(), Failure> {
             let how = nix::sys::signal::SigmaskHow::SIG_SETMASK;
             Ok(nix::sys::signal::sigprocmask(how, Some(&none), None)?)
         }
+        Step::WireStreams => wire_streams(context.request()?),
+        Step::Execute { candidates, argv, env } => Err(sys::execute(candidates, argv, env).into()),
     }
 }
 
-/// Closes everything between and after the descriptors to keep. Standard streams that the parent
-/// inherited are closed too: nothing of the host's may stay open in init.
-pub(crate) fn close_inherited(keep: &[RawFd]) -> Result<(), Failure> {
-    let mut next = 0;
-    for number in keep.iter().map(|number| number.cast_unsigned()) {
-        if next < number {
-            sys::close_range(next, number - 1)?;
-        }
-        next = number + 1;
-    }
-    Ok(sys::close_range(next, u32::MAX)?)
+/// Makes the pipes of the parent the payload's standard streams.
+fn wire_streams(request: &Request) -> Result<(), Failure> {
+    rustix::stdio::dup2_stdin(&request.stdin)?;
+    rustix::stdio::dup2_stdout(&request.stdout)?;
+    Ok(rustix::stdio::dup2_stderr(&request.stderr)?)
 }
 
-pub(crate) fn await_id_maps(go: BorrowedFd<'_>) -> Result<(), Failure> {
+/// Closes everything but one descriptor: the standard streams that were inherited, too. Nothing of
+/// the host's may stay open.
+pub(crate) fn close_inherited(keep: BorrowedFd<'_>) -> Result<(), Failure> {
+    let keep = keep.as_raw_fd().cast_unsigned();
+    if keep > 0 {
+        sys::close_range(0, keep - 1)?;
+    }
+    Ok(sys::close_range(keep + 1, u32::MAX)?)
+}
+
+fn await_id_maps(lifeline: BorrowedFd<'_>) -> Result<(), Failure> {
     let mut byte = [0];
     loop {
-        match rustix::io::read(go, &mut byte) {
+        match rustix::io::read(lifeline, &mut byte) {
             Ok(1) => return Ok(()),
             // The parent has ended, or has given up and will not read the report.
             Ok(_) => return Err(Errno::PIPE.into()),
@@ -118,13 +138,13 @@ pub(crate) fn await_id_maps(go: BorrowedFd<'_>) -> Result<(), Failure> {
 }
 
 /// Outside the PID namespace the parent has no number here, so whether it had ended before the
-/// request is read off the pipe that only it keeps open.
-fn die_with_parent(go: BorrowedFd<'_>) -> Result<(), Failure> {
+/// request is read off what only it keeps open.
+fn die_with_parent(lifeline: BorrowedFd<'_>) -> Result<(), Failure> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     process::set_parent_process_death_signal(Some(process::Signal::KILL))?;
-    let mut polled = [PollFd::new(&go, PollFlags::empty())];
+    let mut polled = [PollFd::new(&lifeline, PollFlags::empty())];
     poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-    if polled[0].revents().contains(PollFlags::HUP) {
+    if polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
         return Err(Errno::PIPE.into());
     }
     Ok(())
@@ -146,11 +166,28 @@ fn mount_base(size: &CStr, inodes: &CStr) -> Result<(), Failure> {
     Ok(process::fchdir(base)?)
 }
 
+fn make_directory(path: &CStr, mode: u32) -> Result<(), Failure> {
+    mkdirat(CWD, path, Mode::from_raw_mode(mode))?;
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    // The umask has taken bits away.
+    Ok(rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty())?)
+}
+
 /// The descriptor is closed at once: a working directory of `/proc/self/fd/N` must find nothing.
-fn attach_layer(layer: BorrowedFd<'_>, at: &CStr) -> Result<(), Failure> {
+fn attach_layer(request: &Request, index: u32, at: &CStr) -> Result<(), Failure> {
+    let layer = request.layer(index).ok_or(Errno::BADF)?;
     mount::move_mount(layer, c"", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     let number = layer.as_raw_fd().cast_unsigned();
     Ok(sys::close_range(number, number)?)
+}
+
+fn make_read_only(path: &CStr) -> Result<(), Failure> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = mount::open_tree(CWD, path, flags)?;
+    sys::mount_setattr(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, None)?;
+    Ok(mount::move_mount(tree, c"", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
 }
 
 /// The device is looked at before it is bound: what lies under the name on the host must be the
@@ -216,14 +253,14 @@ fn raise_loopback() -> Result<(), Failure> {
 }
 
 /// Opens a directory inside the sandbox, making what is missing of it.
-fn open_or_make(path: &InsidePath, owner: Option<(u32, u32)>) -> Result<OwnedFd, Failure> {
+fn open_or_make(path: Prefixes<'_>, owner: Option<(u32, u32)>) -> Result<OwnedFd, Failure> {
     let mut current = look_up(c".")?;
-    let Some(whole) = path.prefixes.last() else { return Ok(current) };
+    let Some(whole) = path.0.iter().last() else { return Ok(current) };
     match look_up(whole) {
         Err(Errno::NOENT) => {}
         other => return Ok(other?),
     }
-    for prefix in &path.prefixes {
+    for prefix in path.0.iter() {
         current = match look_up(prefix) {
             Err(Errno::NOENT) => {
                 mkdirat(&current, last_component(prefix), Mode::from_raw_mode(0o755))?;
@@ -252,7 +289,7 @@ fn look_up(path: &CStr) -> Result<OwnedFd, Errno> {
 }
 
 fn place_file(
-    directory: &InsidePath,
+    directory: Prefixes<'_>,
     name: &CStr,
     content: &[u8],
     mode: u32,
@@ -288,6 +325,12 @@ fn limit_processes(processes: u64) -> Result<(), Failure> {
     let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
     process::setrlimit(Resource::Nproc, both(processes))?;
     Ok(process::setrlimit(Resource::Core, both(1))?)
+}
+
+fn change_identity(uid: u32, gid: u32, groups: &Groups) -> Result<(), Failure> {
+    let groups_of_kernel = groups.ids.map(process::Gid::from_raw);
+    let count = usize::try_from(groups.count).unwrap_or(0);
+    change_ids(uid, gid, groups_of_kernel.get(..count).ok_or(Errno::INVAL)?)
 }
 
 fn change_ids(uid: u32, gid: u32, groups: &[process::Gid]) -> Result<(), Failure> {

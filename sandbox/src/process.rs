@@ -29,6 +29,17 @@ impl Process {
         Ok(Self { child, reaped: false })
     }
 
+    /// Takes on a child of this process that another one has started. Its number is its own until
+    /// it is reaped, which nobody else does.
+    pub(crate) fn adopt(pid: i32) -> Result<Self> {
+        let failed = Kind::system("open the process of a sandbox");
+        let number = rustix::process::Pid::from_raw(pid).ok_or(Kind::NurseryEnded)?;
+        let flags = rustix::process::PidfdFlags::empty();
+        let pidfd = rustix::process::pidfd_open(number, flags)
+            .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
+        Ok(Self { child: sys::Child { pid: Pid::from_raw(pid), pidfd }, reaped: false })
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         self.child.pid
     }

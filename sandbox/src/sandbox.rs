@@ -1,38 +1,40 @@
 //! The parent's side of a run: start the child, keep its limits from outside, say what happened.
 
-use std::fmt::Display;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::WaitStatus;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::child;
 use crate::command::{Command, Identity, PidOne, Rootfs};
-use crate::compile::{self, Program};
+use crate::compile;
 use crate::descriptors;
 use crate::error::{Kind, Result};
-use crate::id_map::{self, IdMap};
+use crate::id_map::IdMap;
 use crate::limits::Limits;
-use crate::outcome::{Ending, NotStarted, Outcome, Stream};
+use crate::nursery::{self, Nursery};
+use crate::outcome::{Captured, Ending, NotStarted, Outcome, Stream};
 use crate::process::Process;
+use crate::program::Reader;
 use crate::report::{MESSAGE_BYTES, Message};
+use crate::request::LAYERS_MAX;
+use crate::step::Step;
 use crate::streams::{Drain, Feed, LimitPassed, Streams};
-
-/// The namespaces of every sandbox: nothing of the host's is shared but the kernel.
-const NAMESPACES: i32 = libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP
-    | libc::CLONE_NEWNET;
 
 /// A sandbox that is ready to run, once or many times, each time afresh.
 #[derive(Debug)]
 pub struct Sandbox {
-    program: Program,
+    /// The encoded list of steps, in memory that nobody can change.
+    program: File,
+    program_bytes: usize,
+    mapped_layers: Vec<PathBuf>,
+    pid_one: PidOne,
     identity: Identity,
     limits: Limits,
     id_map: IdMap,
@@ -47,14 +49,32 @@ impl Sandbox {
     pub fn new(rootfs: &Rootfs, command: &Command, limits: &Limits) -> Result<Self> {
         let id_map = IdMap::of_this_process();
         id_map.check(&command.identity)?;
-        let program = compile::compile(rootfs, command, limits, id_map)?;
-        Ok(Self { program, identity: command.identity.clone(), limits: *limits, id_map })
+        let compiled = compile::compile(rootfs, command, limits, id_map)?;
+        let layers = compiled.mapped_layers.len();
+        if layers > LAYERS_MAX {
+            return Err(Kind::TooManyLayers { layers }.into());
+        }
+        Ok(Self {
+            program: sealed(&compiled.program)?,
+            program_bytes: compiled.program.len(),
+            mapped_layers: compiled.mapped_layers,
+            pid_one: command.pid_one,
+            identity: command.identity.clone(),
+            limits: *limits,
+            id_map,
+        })
     }
 
-    /// The steps that the child will perform, in words: PID 1's first, then the payload's own.
-    pub fn steps(&self) -> impl Iterator<Item = &dyn Display> {
-        let steps = self.program.setup.iter().chain(&self.program.payload);
-        steps.map(|step| step as &dyn Display)
+    /// The steps that make the sandbox, in words and in order: the nursery's, PID 1's, and the
+    /// payload's own.
+    ///
+    /// # Errors
+    /// The list could not be read back.
+    pub fn steps(&self) -> Result<Vec<String>> {
+        let program = self.read_program()?;
+        let own = Reader::new(&program).into_iter().flat_map(|(_, steps)| steps);
+        let steps = nursery::steps(self.id_map).iter().copied().chain(own);
+        Ok(steps.map(|step| step.to_string()).collect())
     }
 
     /// Runs the payload to its end, or to the limit that it passes.
@@ -66,42 +86,63 @@ impl Sandbox {
     /// The sandbox could not be set up, or was ended from outside. Whatever happened, nothing of
     /// it is left.
     pub fn run(&self, streams: Streams) -> Result<Outcome> {
-        let layers = id_map::map_layers(&self.program.mapped_layers)?;
-        let owner = self.id_map.outside(&self.identity);
-        let (child_ends, parent_ends) = descriptors::make(owner, layers)?;
-        let init = Process::start(NAMESPACES, || child::live(&self.program, &child_ends))?;
-        let guard = match self.program.pid_one {
+        let nursery = Nursery::take(self.id_map, &self.identity)?;
+        let layers = nursery.map_layers(&self.mapped_layers)?;
+        let (child_ends, ends) = descriptors::make(self.id_map.outside(&self.identity))?;
+        let program = self.program.as_fd();
+        let init = nursery.start_init(program, self.program_bytes, &child_ends, &layers)?;
+        let started = Instant::now();
+        let guard = match self.pid_one {
             PidOne::Init => None,
             PidOne::Payload => {
-                let (init, go) = (init.pidfd(), child_ends.go.as_fd());
-                Some(Process::start(0, || child::guard(init, go))?)
+                let (init, lifeline) = (init.pidfd(), child_ends.report.as_fd());
+                Some(Process::start(0, || child::guard(init, lifeline))?)
             }
         };
         // The child's ends must be the last ones, or a stream would never end.
-        drop(child_ends);
-        self.id_map.write(init.pid(), &self.identity)?;
-        nix::unistd::write(&parent_ends.go, b"g").map_err(Kind::system("let the sandbox go"))?;
+        drop((child_ends, layers));
         let limit = self.limits.output;
         let running = Running {
             init,
             _guard: guard,
-            _go: parent_ends.go,
-            report: parent_ends.report,
-            stdin: Feed::new(parent_ends.stdin, streams.stdin),
-            stdout: Drain::new(Stream::Stdout, parent_ends.stdout, streams.stdout, limit),
-            stderr: Drain::new(Stream::Stderr, parent_ends.stderr, streams.stderr, limit),
-            started: Instant::now(),
+            report: ends.report,
+            stdin: Feed::new(ends.stdin, streams.stdin),
+            stdout: Drain::new(Stream::Stdout, ends.stdout, streams.stdout, limit),
+            stderr: Drain::new(Stream::Stderr, ends.stderr, streams.stderr, limit),
+            started,
         };
-        running.watch(&self.limits).and_then(|ended| ended.judge_report(&self.program))
+        let ended = running.watch(&self.limits)?;
+        nursery.put_back();
+        self.explain(ended)
     }
+
+    fn read_program(&self) -> Result<Vec<u8>> {
+        let mut program = Vec::with_capacity(self.program_bytes);
+        let mut file = &self.program;
+        file.rewind().and_then(|()| file.read_to_end(&mut program)).map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            Kind::system("read the list of steps back")(errno)
+        })?;
+        Ok(program)
+    }
+}
+
+/// A file in memory with this content, for ever.
+fn sealed(content: &[u8]) -> Result<File> {
+    let failed = |errno: i32| Kind::system("keep the list of steps")(Errno::from_raw(errno));
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = memfd_create(c"belljar", flags).map_err(|errno| failed(errno.raw_os_error()))?;
+    let mut file = File::from(file);
+    file.write_all(content).map_err(|error| failed(error.raw_os_error().unwrap_or(0)))?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals).map_err(|errno| failed(errno.raw_os_error()))?;
+    Ok(file)
 }
 
 /// A sandbox that has been let go. Fields are dropped in order: killed first, then let go of.
 struct Running {
     init: Process,
     _guard: Option<Process>,
-    /// Open for as long as this process lives and wants the sandbox.
-    _go: OwnedFd,
     report: OwnedFd,
     stdin: Feed,
     stdout: Drain,
@@ -115,7 +156,9 @@ struct Ended {
     killed: Option<Ending>,
     status: WaitStatus,
     message: Option<Message>,
-    outcome: Outcome,
+    stdout: Captured,
+    stderr: Captured,
+    wall: Duration,
 }
 
 impl Running {
@@ -146,13 +189,8 @@ impl Running {
             }
         }
         let message = read_message(&self.report);
-        let outcome = Outcome {
-            ending: Ending::Exited(0),
-            stdout: self.stdout.into_captured(),
-            stderr: self.stderr.into_captured(),
-            wall,
-        };
-        Ok(Ended { killed, status, message, outcome })
+        let (stdout, stderr) = (self.stdout.into_captured(), self.stderr.into_captured());
+        Ok(Ended { killed, status, message, stdout, stderr, wall })
     }
 
     /// Waits until something can be moved, the sandbox has ended or `left` has passed.
@@ -209,39 +247,42 @@ fn read_message(report: &OwnedFd) -> Option<Message> {
     }
 }
 
-impl Ended {
+impl Sandbox {
     /// Makes one story of why we killed it, what the child reported and how PID 1 ended.
-    fn judge_report(mut self, program: &Program) -> Result<Outcome> {
-        self.outcome.ending = match (self.message, self.killed, self.status) {
-            (Some(Message::StepFailed { index, errno }), ..) => {
-                let steps = program.setup.iter().chain(&program.payload);
-                let step = steps.skip(index).map(ToString::to_string).next();
-                let errno = Errno::from_raw(errno);
-                return Err(Kind::Step { step: step.unwrap_or_default(), errno }.into());
-            }
-            (Some(Message::NoPayload { errno }), ..) => {
+    fn explain(&self, ended: Ended) -> Result<Outcome> {
+        let ending = match (ended.message, ended.killed, ended.status) {
+            (Some(Message::StepFailed { index, errno }), ..) => self.failed_step(index, errno)?,
+            (Some(Message::NoProcess { errno }), ..) => {
                 return Err(Kind::system("start the payload's process")(Errno::from_raw(errno)));
-            }
-            (Some(Message::NotExecuted { errno }), ..) => {
-                Ending::NotStarted(not_started(Errno::from_raw(errno)))
             }
             (_, Some(ending), _) => ending,
             (Some(Message::PayloadEnded { status }), None, _) => ending_of(status),
-            (None, None, WaitStatus::Exited(_, code)) => match program.pid_one {
-                PidOne::Payload => Ending::Exited(code),
-                PidOne::Init => return Err(Kind::InitEnded { code }.into()),
-            },
-            (None, None, status) => match (program.pid_one, status) {
-                (PidOne::Payload, WaitStatus::Signaled(_, signal, _)) => {
-                    Ending::Signaled(signal as i32)
-                }
-                (_, WaitStatus::Signaled(_, signal, _)) => {
-                    return Err(Kind::InitKilled { signal: signal as i32 }.into());
-                }
-                _ => return Err(Kind::InitEnded { code: -1 }.into()),
-            },
+            (_, None, WaitStatus::Exited(_, code)) if self.pid_one == PidOne::Payload => {
+                Ending::Exited(code)
+            }
+            (_, None, WaitStatus::Signaled(_, signal, _)) if self.pid_one == PidOne::Payload => {
+                Ending::Signaled(signal as i32)
+            }
+            (_, None, WaitStatus::Signaled(_, signal, _)) => {
+                return Err(Kind::InitKilled { signal: signal as i32 }.into());
+            }
+            (_, None, _) => return Err(Kind::InitEnded.into()),
         };
-        Ok(self.outcome)
+        Ok(Outcome { ending, stdout: ended.stdout, stderr: ended.stderr, wall: ended.wall })
+    }
+
+    /// A program that could not be executed is an ending; any other step is our failure.
+    fn failed_step(&self, index: u32, errno: i32) -> Result<Ending> {
+        let program = self.read_program()?;
+        let errno = Errno::from_raw(errno);
+        let step = Reader::new(&program).and_then(|(_, mut steps)| steps.nth(index as usize));
+        match step {
+            Some(Step::Execute { .. }) => Ok(Ending::NotStarted(not_started(errno))),
+            step => {
+                let step = step.map(|step| step.to_string()).unwrap_or_default();
+                Err(Kind::Step { step, errno }.into())
+            }
+        }
     }
 }
 

@@ -1,20 +1,20 @@
 //! The vocabulary of the list that a sandbox is compiled to: what each step is and how it reads.
 //!
-//! A step holds only what system calls take: C strings, flags, numbers, bytes. Its `Display`
+//! A step holds only what system calls take: C strings, flags, numbers, bytes. It borrows all of
+//! them from the encoded list, so that the child reads a step without an allocation. Its `Display`
 //! completes both "failed to …" in an error and a line of `belljar run --explain`.
 
-use std::ffi::{CStr, CString};
 use std::fmt;
-use std::sync::Arc;
 
-use rustix::mount::MountFlags;
+use serde::{Deserialize, Serialize};
 
 use crate::sys::Arguments;
+use crate::text::{Strings, Text};
 
 /// One prepared step of a sandbox. Relative paths are below the base, the sandbox's own tmpfs.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// Close every descriptor of the parent's but those that the child was given.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Step<'a> {
+    /// Close every descriptor of the parent's but the one that ends with it.
     CloseInherited,
     /// Let new files be writable for their owner only.
     SetUmask,
@@ -24,44 +24,50 @@ pub(crate) enum Step {
     BecomeRoot,
     /// Have the kernel kill this process when its parent ends, and end where it has ended already.
     DieWithParent,
+    /// Bring the loopback interface up.
+    RaiseLoopback,
     /// Keep every mount that follows from spreading to the host.
     MakeMountsPrivate,
     /// Mount the base, the tmpfs that holds every writable byte, and go there.
-    MountBase { size: CString, inodes: CString },
+    MountBase {
+        #[serde(borrow)]
+        size: Text<'a>,
+        inodes: Text<'a>,
+    },
     /// Make a directory in the base.
-    MakeDirectory { path: CString, mode: u32 },
+    MakeDirectory { path: Text<'a>, mode: u32 },
     /// Make a symbolic link in the base.
-    MakeSymlink { path: &'static CStr, target: &'static CStr },
+    MakeSymlink { path: Text<'a>, target: Text<'a> },
     /// Bind a directory of the host, one layer of an image, into the base.
-    BindLayer { source: CString, at: CString },
+    BindLayer { source: Text<'a>, at: Text<'a> },
     /// Attach a layer whose ids the parent has mapped: the `index`th mount that it hands over.
-    AttachLayer { source: CString, index: usize, at: CString },
+    AttachLayer { source: Text<'a>, index: u32, at: Text<'a> },
     /// Mount a file system in the base.
-    Mount { kind: &'static CStr, at: CString, flags: MountFlags, options: Option<CString> },
+    Mount { kind: Text<'a>, at: Text<'a>, no_dev: bool, no_exec: bool, options: Text<'a> },
+    /// Make a directory of the base unchangeable.
+    MakeReadOnly { path: Text<'a> },
     /// Bind one of the host's harmless character devices into the base's `dev`.
-    BindDevice { source: &'static CStr, at: &'static CStr, major: u32, minor: u32 },
+    BindDevice { source: Text<'a>, at: Text<'a>, major: u32, minor: u32 },
     /// Put a directory of the base, with what is mounted below it, in its place in the root file
     /// system. The place is made where it is missing and looked up beneath the root, through no
     /// symbolic link.
-    Place { from: CString, at: CString, no_exec: bool },
+    Place { from: Text<'a>, at: Text<'a>, no_exec: bool },
     /// Make the root file system `/` and let go of the host's.
     EnterRoot,
     /// Set the host name.
-    SetHostname { name: &'static CStr },
-    /// Bring the loopback interface up.
-    RaiseLoopback,
+    SetHostname { name: Text<'a> },
     /// Make a directory and its missing parents inside the sandbox.
-    PlaceDirectory { path: InsidePath, owner: Option<(u32, u32)> },
+    PlaceDirectory { path: Prefixes<'a>, owner: Option<(u32, u32)> },
     /// Write a file inside the sandbox, in place of one that is there.
     PlaceFile {
-        directory: InsidePath,
-        name: CString,
-        content: Arc<[u8]>,
+        directory: Prefixes<'a>,
+        name: Text<'a>,
+        content: &'a [u8],
         mode: u32,
         owner: Option<(u32, u32)>,
     },
     /// Go to the payload's working directory.
-    ChangeDirectory { path: CString },
+    ChangeDirectory { path: Text<'a> },
     /// Keep the payload from looking into this process, whose command line names paths of the host.
     HideFromPayload { arguments: Arguments },
     /// Leave the terminal and process group of the host.
@@ -70,33 +76,45 @@ pub(crate) enum Step {
     LimitProcesses { processes: u64 },
     /// Empty the bounding set, while there is still the capability to do so.
     DropBoundingSet,
-    /// Take on the payload's user and groups, where the map has them.
-    ChangeIdentity { uid: u32, gid: u32, groups: Vec<rustix::process::Gid> },
+    /// Take on the payload's user and groups.
+    ChangeIdentity { uid: u32, gid: u32, groups: Groups },
     /// Lose every capability, and with `no_new_privs` every way to gain one.
     DropPrivileges,
-    /// Refuse the system calls with which the payload could harm init.
+    /// Refuse the system calls with which the payload could harm init or a later run.
     FilterSystemCalls,
     /// Give every signal its default disposition and block none.
     ResetSignals,
+    /// Make the parent's pipes the standard streams.
+    WireStreams,
+    /// Become the payload's program, the first candidate that can be executed.
+    Execute { candidates: Strings<'a>, argv: Strings<'a>, env: Strings<'a> },
 }
 
-/// A directory inside the sandbox, as the child needs it to walk there without an allocation:
-/// every prefix of its path, relative to the root and shortest first; none for the root itself.
-#[derive(Debug)]
-pub(crate) struct InsidePath {
-    pub(crate) prefixes: Vec<CString>,
+/// A directory inside the sandbox, as the child needs it to walk there without an allocation: every
+/// prefix of its path, relative to the root and shortest first; none for the root itself.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Prefixes<'a>(#[serde(borrow)] pub(crate) Strings<'a>);
+
+/// Supplementary group ids: the first `count` of `ids`.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Groups {
+    pub(crate) count: u32,
+    pub(crate) ids: [u32; GROUPS_MAX],
 }
 
-impl fmt::Display for InsidePath {
+/// The most supplementary groups that a payload can have.
+pub(crate) const GROUPS_MAX: usize = 32;
+
+impl fmt::Display for Prefixes<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.prefixes.last() {
-            Some(whole) => write!(formatter, "/{}", text(whole)),
+        match self.0.iter().last() {
+            Some(whole) => write!(formatter, "/{}", whole.to_string_lossy()),
             None => formatter.write_str("/"),
         }
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for Step<'_> {
     #[expect(clippy::too_many_lines, reason = "a flat table: one arm for each kind of step")]
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,84 +123,67 @@ impl fmt::Display for Step {
             Self::AwaitIdMaps => formatter.write_str("wait for the maps of user and group ids"),
             Self::BecomeRoot => formatter.write_str("become root of the user namespace"),
             Self::DieWithParent => formatter.write_str("arrange to be killed with the parent"),
+            Self::RaiseLoopback => formatter.write_str("bring the loopback interface up"),
             Self::MakeMountsPrivate => formatter.write_str("make every mount private"),
             Self::MountBase { size, inodes } => {
-                write!(
-                    formatter,
-                    "mount the writable tmpfs (size={}, nr_inodes={})",
-                    text(size),
-                    text(inodes)
-                )
+                write!(formatter, "mount the writable tmpfs (size={size}, nr_inodes={inodes})")
             }
             Self::MakeDirectory { path, mode } => {
-                write!(formatter, "make the directory {} (mode {mode:o})", text(path))
+                write!(formatter, "make the directory {path} (mode {mode:o})")
             }
-            Self::MakeSymlink { path, target } => {
-                write!(formatter, "link {} to {}", text(path), text(target))
-            }
+            Self::MakeSymlink { path, target } => write!(formatter, "link {path} to {target}"),
             Self::BindLayer { source, at } => {
-                write!(formatter, "bind the layer {} on {}", text(source), text(at))
+                write!(formatter, "bind the layer {source} on {at}")
             }
             Self::AttachLayer { source, at, .. } => {
-                write!(
-                    formatter,
-                    "attach the layer {}, its ids mapped, on {}",
-                    text(source),
-                    text(at)
-                )
+                write!(formatter, "attach the layer {source}, its ids mapped, on {at}")
+            }
+            Self::Mount { kind, at, options, .. } if options.is_empty() => {
+                write!(formatter, "mount {kind} on {at}")
             }
             Self::Mount { kind, at, options, .. } => {
-                write!(formatter, "mount {} on {}", text(kind), text(at))?;
-                match options {
-                    Some(options) => write!(formatter, " ({})", text(options)),
-                    None => Ok(()),
-                }
+                write!(formatter, "mount {kind} on {at} ({options})")
             }
+            Self::MakeReadOnly { path } => write!(formatter, "make {path} read-only"),
             Self::BindDevice { source, at, .. } => {
-                write!(formatter, "bind the device {} on {}", text(source), text(at))
+                write!(formatter, "bind the device {source} on {at}")
             }
-            Self::Place { from, at, .. } => {
-                write!(formatter, "put {} in place on /{}", text(from), text(at))
-            }
+            Self::Place { from, at, .. } => write!(formatter, "put {from} in place on /{at}"),
             Self::EnterRoot => formatter.write_str("make the root file system / (pivot_root)"),
-            Self::SetHostname { name } => write!(formatter, "set the host name {}", text(name)),
-            Self::RaiseLoopback => formatter.write_str("bring the loopback interface up"),
+            Self::SetHostname { name } => write!(formatter, "set the host name {name}"),
             Self::PlaceDirectory { path, .. } => {
                 write!(formatter, "make the directory {path} inside")
             }
             Self::PlaceFile { directory, name, content, mode, .. } => {
-                let (name, bytes) = (text(name), content.len());
+                let bytes = content.len();
                 write!(
                     formatter,
                     "write the file {name} in {directory} inside ({bytes} bytes, mode {mode:o})"
                 )
             }
             Self::ChangeDirectory { path } => {
-                write!(formatter, "change to the working directory {}", text(path))
+                write!(formatter, "change to the working directory {path}")
             }
             Self::HideFromPayload { .. } => formatter.write_str("hide init from the payload"),
             Self::StartSession => formatter.write_str("start a session of its own"),
             Self::LimitProcesses { processes } => {
                 write!(formatter, "limit the payload to {processes} processes and no core dump")
             }
-            Self::ChangeIdentity { uid, gid, groups } => {
-                write!(
-                    formatter,
-                    "become user {uid}, group {gid} with {} further groups",
-                    groups.len()
-                )
-            }
             Self::DropBoundingSet => formatter.write_str("empty the capability bounding set"),
+            Self::ChangeIdentity { uid, gid, groups } => {
+                let count = groups.count;
+                write!(formatter, "become user {uid}, group {gid} with {count} further groups")
+            }
             Self::DropPrivileges => {
                 formatter.write_str("drop every capability and set no_new_privs")
             }
             Self::FilterSystemCalls => formatter.write_str("filter system calls"),
             Self::ResetSignals => formatter.write_str("reset every signal"),
+            Self::WireStreams => formatter.write_str("connect the standard streams"),
+            Self::Execute { argv, .. } => {
+                formatter.write_str("execute")?;
+                argv.iter().try_for_each(|word| write!(formatter, " {:?}", word.to_string_lossy()))
+            }
         }
     }
-}
-
-/// A C string for a person to read.
-fn text(string: &CStr) -> std::borrow::Cow<'_, str> {
-    string.to_string_lossy()
 }

@@ -7,13 +7,16 @@
 
 #![expect(unsafe_code, reason = "raw system calls; every block states why it is sound")]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_long};
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use crate::error::{Error, Kind};
+use crate::text::Strings;
 
 /// A child process and the descriptor that names it even after its number is used again.
 #[derive(Debug)]
@@ -40,18 +43,18 @@ struct CloneArguments {
 }
 
 /// Starts a process that runs `body` on a copy of this process's memory and then exits with the
-/// code that it returns. `namespaces` are `CLONE_NEW*` flags of clone3(2).
+/// code that it returns. `flags` are those of clone3(2).
 ///
 /// `body` runs in the child and must keep this module's rule: no allocation, no lock, no panic. A
 /// panic would abort the child.
-pub(crate) fn clone_child(namespaces: c_int, body: impl FnOnce() -> u8) -> Result<Child, Errno> {
+pub(crate) fn clone_child(flags: c_int, body: impl FnOnce() -> u8) -> Result<Child, Errno> {
     let mut pidfd: c_int = -1;
+    // A sibling's end is signalled as this process's own would be.
+    let exit_signal = if flags & libc::CLONE_PARENT == 0 { libc::SIGCHLD } else { 0 };
     let mut arguments = CloneArguments {
-        flags: u64::from(namespaces.cast_unsigned())
-            | libc::CLONE_PIDFD.cast_unsigned() as u64
-            | CLONE_CLEAR_SIGHAND,
+        flags: u64::from((flags | libc::CLONE_PIDFD).cast_unsigned()) | CLONE_CLEAR_SIGHAND,
         pidfd: (&raw mut pidfd) as u64,
-        exit_signal: libc::SIGCHLD.cast_unsigned().into(),
+        exit_signal: exit_signal.cast_unsigned().into(),
         ..CloneArguments::default()
     };
     // SAFETY: without CLONE_VM the child works on a copy of this memory, as after fork(2), and
@@ -71,6 +74,39 @@ pub(crate) fn clone_child(namespaces: c_int, body: impl FnOnce() -> u8) -> Resul
     Ok(Child { pid: Pid::from_raw(i32::try_from(pid).unwrap_or_default()), pidfd })
 }
 
+/// Starts a process that runs `body` in this process's own memory, which waits meanwhile until the
+/// child has executed a program or ended: nothing is copied (vfork(2)). The child has a stack of
+/// its own, so that it cannot overwrite what this process still needs.
+///
+/// `body` must keep this module's rule, and change nothing in memory that its parent relies on.
+pub(crate) fn clone_until_exec<F: FnOnce() -> u8>(body: F) -> Result<Pid, Errno> {
+    extern "C" fn enter<F: FnOnce() -> u8>(body: *mut c_void) -> c_int {
+        // SAFETY: `body` points to the caller's `Some(F)`, which nobody else touches meanwhile.
+        let body = unsafe { &mut *body.cast::<Option<F>>() };
+        // A panic cannot leave an `extern "C"` function: it aborts.
+        body.take().map_or(1, |body| body().into())
+    }
+    const STACK_BYTES: usize = 256 * 1024;
+    let stack = map_memory(STACK_BYTES)?.cast::<u8>();
+    let mut body = Some(body);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is STACK_BYTES of fresh, page-aligned memory and grows down from its end;
+    // CLONE_VFORK keeps this frame, and `body` in it, untouched until the child is done with both.
+    let pid = unsafe {
+        libc::clone(enter::<F>, stack.add(STACK_BYTES).cast(), flags, (&raw mut body).cast())
+    };
+    Errno::result(pid).map(Pid::from_raw)
+}
+
+/// New zeroed memory in pages of its own, kept until the process ends.
+fn map_memory(length: usize) -> Result<*mut c_void, Errno> {
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: new pages overlap nothing; a null pointer lets the kernel choose where.
+    let start = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, -1, 0) };
+    if start == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(start) }
+}
+
 /// From linux/sched.h; libc's constant does not fit its type.
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
@@ -84,53 +120,62 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// A program to become: prepared where allocating is allowed, used where it is not.
-#[derive(Debug)]
-pub(crate) struct Executable {
-    /// Paths to try in turn, as execvp(3) does.
-    candidates: Vec<CString>,
-    /// The strings that the pointers below point into.
-    _strings: Vec<CString>,
-    argv: Vec<*const c_char>,
-    envp: Vec<*const c_char>,
+/// Becomes the first candidate that can be executed; returns only when none can. As with
+/// execvp(3), EACCES wins over "not found": a file was there that could not be executed.
+pub(crate) fn execute(candidates: Strings<'_>, argv: Strings<'_>, env: Strings<'_>) -> Errno {
+    let (argv, env) = match (Pointers::to(argv), Pointers::to(env)) {
+        (Ok(argv), Ok(env)) => (argv, env),
+        (Err(errno), _) | (_, Err(errno)) => return errno,
+    };
+    let mut denied = false;
+    for path in candidates.iter() {
+        // SAFETY: the path and what the pointers point to end with NUL, the pointers with null.
+        unsafe { libc::execve(path.as_ptr(), argv.start, env.start) };
+        match Errno::last() {
+            Errno::EACCES => denied = true,
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            other => return other,
+        }
+    }
+    if denied { Errno::EACCES } else { Errno::ENOENT }
 }
 
-// SAFETY: the pointers point into `_strings`, whose heap memory moves with neither the struct nor
-// the vector, and which nothing changes.
-unsafe impl Send for Executable {}
-// SAFETY: as above; shared access only reads.
-unsafe impl Sync for Executable {}
+/// Pointers to strings, with a null behind the last, in pages of their own: they are as many as the
+/// payload's arguments, and made where nothing may be allocated. Kept until the process ends.
+struct Pointers<'a> {
+    start: *const *const c_char,
+    _strings: PhantomData<&'a CStr>,
+}
 
-impl Executable {
-    pub(crate) fn new(candidates: Vec<CString>, argv: Vec<CString>, env: Vec<CString>) -> Self {
-        let pointers = |strings: &[CString]| {
-            strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
-        };
-        let (argv_pointers, envp) = (pointers(&argv), pointers(&env));
-        let mut strings = argv;
-        strings.extend(env);
-        Self { candidates, _strings: strings, argv: argv_pointers, envp }
-    }
-
-    /// Becomes the first candidate that can be executed; returns only when none can. As with
-    /// execvp(3), EACCES wins over "not found": a file was there that could not be executed.
-    pub(crate) fn execute(&self) -> Errno {
-        let mut denied = false;
-        for path in &self.candidates {
-            // SAFETY: path, argv and envp are NUL-terminated and live as long as `self`.
-            unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
-            match Errno::last() {
-                Errno::EACCES => denied = true,
-                Errno::ENOENT | Errno::ENOTDIR => {}
-                other => return other,
-            }
+impl<'a> Pointers<'a> {
+    fn to(strings: Strings<'a>) -> Result<Self, Errno> {
+        let length = (strings.iter().count() + 1) * size_of::<*const c_char>();
+        let start = map_memory(length)?.cast::<*const c_char>();
+        for (index, string) in strings.iter().enumerate() {
+            // SAFETY: `index` is below the count that the pages were made for; they begin as zeros,
+            // so a null pointer stands behind the last.
+            unsafe { start.add(index).write(string.as_ptr()) };
         }
-        if denied { Errno::EACCES } else { Errno::ENOENT }
+        Ok(Self { start, _strings: PhantomData })
     }
+}
+
+/// Maps the first `length` bytes of a file that nobody changes, until the process ends.
+pub(crate) fn map_file(file: BorrowedFd<'_>, length: usize) -> Result<&'static [u8], Errno> {
+    // SAFETY: new pages overlap nothing; a null pointer lets the kernel choose where.
+    let start = unsafe {
+        libc::mmap(ptr::null_mut(), length, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0)
+    };
+    if start == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    // SAFETY: the mapping is `length` bytes long, is never undone, and the file is sealed against
+    // shrinking and writing.
+    Ok(unsafe { std::slice::from_raw_parts(start.cast(), length) })
 }
 
 /// The bytes of this process's command line, which /proc/PID/cmdline shows to everybody.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Arguments {
     start: usize,
     end: usize,
@@ -157,7 +202,7 @@ pub(crate) fn blank_arguments(arguments: &Arguments) {
     let Arguments { start, end } = *arguments;
     // SAFETY: the kernel says that the command line lies in these writable bytes of the stack's
     // beginning. Nothing of ours reads them after the child was cloned.
-    unsafe { std::ptr::write_bytes(start as *mut u8, 0, end - start) };
+    unsafe { ptr::write_bytes(start as *mut u8, 0, end - start) };
 }
 
 /// Gives every signal its default disposition, ignored ones too: execve(2) keeps "ignored", and
@@ -173,7 +218,7 @@ pub(crate) fn default_signal_dispositions() {
                 libc::SYS_rt_sigaction,
                 c_long::from(signal),
                 default.as_ptr(),
-                std::ptr::null_mut::<u64>(),
+                ptr::null_mut::<u64>(),
                 size_of::<u64>(),
             )
         };

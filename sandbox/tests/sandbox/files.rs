@@ -161,7 +161,7 @@ fn a_missing_layer_is_named() {
 #[test]
 fn the_plan_can_be_read() {
     let sandbox = Sandbox::new(&crate::support::rootfs(), &shell("true"), &Limits::default());
-    let steps: Vec<_> = sandbox.unwrap().steps().map(ToString::to_string).collect();
+    let steps = sandbox.unwrap().steps().unwrap();
     assert!(steps.contains(&"mount proc on proc".to_owned()), "{steps:#?}");
     assert!(steps.contains(&"make the root file system / (pivot_root)".to_owned()), "{steps:#?}");
     assert_eq!(output("echo ran"), "ran\n");

@@ -1,0 +1,185 @@
+//! The parent's side of the nursery: a small process that sandboxes are born from.
+//!
+//! Making a user and a network namespace costs more than all the rest of a sandbox, and a copy of a
+//! process with several threads costs more the larger it is. So each thread keeps one nursery,
+//! which holds both namespaces and little memory, for run after run. A payload has no capability
+//! in the user namespace, no key, and cannot write a setting of the network. What it can leave
+//! behind in the network namespace (a connection that lingers, a counter) takes a packet, so the
+//! namespaces are used again only while loopback has carried none.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair, sockopt};
+
+use crate::command::Identity;
+use crate::descriptors::{ChildEnds, clear_of_standard_streams};
+use crate::error::{Error, Kind, Result};
+use crate::id_map::{self, IdMap};
+use crate::process::Process;
+use crate::report::{MESSAGE_BYTES, Message};
+use crate::step::Step;
+use crate::{child, request};
+
+/// How long the nursery may take to answer: many times what a loaded machine needs.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+thread_local! {
+    static SPARE: RefCell<Option<Nursery>> = const { RefCell::new(None) };
+}
+
+/// A nursery that waits for requests.
+#[derive(Debug)]
+pub(crate) struct Nursery {
+    // Dropped first: the process ends when the socket does, and is killed besides.
+    process: Process,
+    socket: OwnedFd,
+    user_namespace: OwnedFd,
+    /// The ids that the map was written for.
+    mapped: (u32, u32),
+}
+
+/// The steps of a nursery.
+pub(crate) fn steps(id_map: IdMap) -> &'static [Step<'static>] {
+    match id_map {
+        IdMap::Single => &[
+            Step::CloseInherited,
+            Step::SetUmask,
+            Step::AwaitIdMaps,
+            Step::DieWithParent,
+            Step::RaiseLoopback,
+        ],
+        IdMap::Range => &[
+            Step::CloseInherited,
+            Step::SetUmask,
+            Step::AwaitIdMaps,
+            Step::BecomeRoot,
+            Step::DieWithParent,
+            Step::RaiseLoopback,
+        ],
+    }
+}
+
+impl Nursery {
+    /// This thread's nursery if it fits and is clean, a new one otherwise.
+    pub(crate) fn take(id_map: IdMap, identity: &Identity) -> Result<Self> {
+        let mapped = id_map.mapped(identity);
+        match SPARE.take() {
+            Some(spare) if spare.mapped == mapped && spare.is_clean() => Ok(spare),
+            _ => Self::start(id_map, identity),
+        }
+    }
+
+    /// Keeps the nursery for this thread's next run.
+    pub(crate) fn put_back(self) {
+        SPARE.set(Some(self));
+    }
+
+    fn start(id_map: IdMap, identity: &Identity) -> Result<Self> {
+        let (ours, theirs) = socket_pair()?;
+        let steps = steps(id_map);
+        let namespaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNET;
+        let process = Process::start(namespaces, || child::nurse(theirs.as_fd(), steps))?;
+        drop(theirs);
+        id_map.write(process.pid(), identity)?;
+        let path = format!("/proc/{}/ns/user", process.pid());
+        let user_namespace = File::open(&path).map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            Kind::system(format!("open {path}"))(errno)
+        })?;
+        send(&ours, b"g", SendFlags::NOSIGNAL).map_err(talk_failed)?;
+        let mapped = id_map.mapped(identity);
+        let nursery = Self { process, socket: ours, user_namespace: user_namespace.into(), mapped };
+        match nursery.answer()? {
+            Message::Ready => Ok(nursery),
+            Message::StepFailed { index, errno } => {
+                let step = steps.get(index as usize).map(ToString::to_string).unwrap_or_default();
+                Err(Kind::Step { step, errno: Errno::from_raw(errno) }.into())
+            }
+            _ => Err(Kind::NurseryEnded.into()),
+        }
+    }
+
+    /// Makes a detached mount of each layer, its owners seen as the sandbox's map has them.
+    pub(crate) fn map_layers(&self, layers: &[PathBuf]) -> Result<Vec<OwnedFd>> {
+        id_map::map_layers(layers, self.user_namespace.as_fd())
+    }
+
+    /// Starts the init of a sandbox, as a child of this process.
+    pub(crate) fn start_init(
+        &self,
+        program: BorrowedFd<'_>,
+        program_bytes: usize,
+        ends: &ChildEnds,
+        layers: &[OwnedFd],
+    ) -> Result<Process> {
+        let ChildEnds { stdin, stdout, stderr, report } = ends;
+        let fixed = [program, stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), report.as_fd()];
+        request::send(self.socket.as_fd(), program_bytes, fixed, layers).map_err(talk_failed)?;
+        match self.answer()? {
+            Message::Started { pid } => Process::adopt(pid),
+            Message::NoProcess { errno } => {
+                Err(Kind::system("make the namespaces of a sandbox")(Errno::from_raw(errno)))
+            }
+            _ => Err(Kind::NurseryEnded.into()),
+        }
+    }
+
+    fn answer(&self) -> Result<Message> {
+        let mut bytes = [0; MESSAGE_BYTES];
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.socket, &mut bytes)) {
+            Ok(MESSAGE_BYTES) => Message::from_bytes(bytes).ok_or(Kind::NurseryEnded.into()),
+            Ok(_) => Err(Kind::NurseryEnded.into()),
+            Err(errno) => Err(talk_failed(errno)),
+        }
+    }
+
+    /// Whether the network namespace is as new: one interface, which has carried nothing.
+    fn is_clean(&self) -> bool {
+        let path = format!("/proc/{}/net/dev", self.process.pid());
+        std::fs::read_to_string(path).is_ok_and(|table| is_unused(&table))
+    }
+}
+
+/// Reads /proc/net/dev (proc_pid_net(5)): two lines of headings, then an interface on each.
+fn is_unused(table: &str) -> bool {
+    let mut interfaces = table.lines().skip(2);
+    let counters = interfaces.next().and_then(|line| line.trim_start().strip_prefix("lo:"));
+    let unused = |counters: &str| counters.split_whitespace().all(|counter| counter == "0");
+    counters.is_some_and(unused) && interfaces.next().is_none()
+}
+
+/// A pair of connected sockets that keep messages apart. Ours gives up on an answer in the end.
+fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .map_err(talk_failed)?;
+    sockopt::set_socket_timeout(&ours, sockopt::Timeout::Recv, Some(ANSWER_MAX))
+        .map_err(talk_failed)?;
+    Ok((clear_of_standard_streams(ours)?, clear_of_standard_streams(theirs)?))
+}
+
+fn talk_failed(errno: rustix::io::Errno) -> Error {
+    let errno = Errno::from_raw(errno.raw_os_error());
+    Kind::system("talk to the process that starts sandboxes")(errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_makes_the_difference() {
+        let heading = "Inter-|   Receive  |  Transmit\n face |bytes  packets |bytes  packets\n";
+        let table = |lines: &str| format!("{heading}{lines}");
+        assert!(is_unused(&table("    lo:       0       0    0    0\n")));
+        assert!(!is_unused(&table("    lo:      84       1    0    0\n")));
+        assert!(!is_unused(&table("    lo: 0 0\n  eth0: 0 0\n")));
+        assert!(!is_unused(&table("")));
+        assert!(!is_unused(""));
+    }
+}
