@@ -1,7 +1,11 @@
 //! A small tree of files in memory that becomes the same tar archive every time: sorted, without
-//! times, with names and numbers that do not depend on this machine.
+//! times, with names and numbers that do not depend on this machine. Or a folder, where nobody needs
+//! an archive.
 
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use tar::{EntryType, Header};
@@ -44,6 +48,25 @@ impl Tree {
         }
         builder.into_inner().context("failed to end an archive")
     }
+
+    /// Makes a folder that holds the tree. Everything in it belongs to whoever makes it.
+    pub(crate) fn write_to(&self, folder: &Path) -> Result<()> {
+        fs::create_dir(folder).with_context(|| format!("failed to make {}", folder.display()))?;
+        for (path, node) in &self.nodes {
+            let path = folder.join(path);
+            write(&path, node).with_context(|| format!("failed to make {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, node: &Node) -> std::io::Result<()> {
+    let mode = match node {
+        Node::Directory { mode } => fs::create_dir(path).map(|()| mode)?,
+        Node::File { mode, content } => fs::write(path, content).map(|()| mode)?,
+        Node::Symlink { target } => return symlink(target, path),
+    };
+    fs::set_permissions(path, Permissions::from_mode(*mode))
 }
 
 fn append(builder: &mut tar::Builder<Vec<u8>>, path: &str, node: &Node) -> std::io::Result<()> {
@@ -87,6 +110,20 @@ mod tests {
         other.file("bin/a", 0o755, "a");
         other.directory("bin", 0o755);
         assert_eq!(one.to_tar().unwrap(), other.to_tar().unwrap());
+    }
+
+    #[test]
+    fn a_folder_holds_the_tree() {
+        let mut tree = Tree::default();
+        tree.directory("tmp", 0o1777);
+        tree.file("tmp/a", 0o755, "a");
+        tree.symlink("tmp/b", "a");
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("root");
+        tree.write_to(&folder).unwrap();
+        let mode = |name: &str| folder.join(name).metadata().unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode("tmp"), mode("tmp/a")), (0o1777, 0o755));
+        assert_eq!(fs::read_to_string(folder.join("tmp/b")).unwrap(), "a");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod real;
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -24,7 +25,7 @@ pub(crate) struct Options {
 }
 
 /// Where the small image lies; cases name it by this path.
-const PROBE_IMAGE: &str = "cases/.images/probe";
+pub(crate) const PROBE_IMAGE: &str = "cases/.images/probe";
 
 /// The names by which the program answers besides its own, where a command is nothing else.
 const PROBE_LINKS: &[&str] = &["echo", "echo_stderr", "exit", "ls", "mypid", "touch"];
@@ -43,16 +44,20 @@ pub(crate) fn make(options: &Options) -> Result<()> {
 
 /// The small image only.
 pub(crate) fn make_probe_image() -> Result<()> {
-    let program = build_probe()?;
     let run_config = json!({
         "Env": ["PATH=/bin", "GREETING=hello"],
         "Cmd": ["probe"],
         "WorkingDir": "/",
     });
-    let layout = Layout::new("latest", &probe_tree(program).to_tar()?, &run_config)?;
+    let layout = Layout::new("latest", &probe_tree(build_probe()?).to_tar()?, &run_config)?;
     let changed = layout.write_to(&workspace::path(PROBE_IMAGE))?;
     eprintln!("{PROBE_IMAGE} {}", if changed { "written" } else { "is up to date" });
     Ok(())
+}
+
+/// The files of the small image, for those who take a folder.
+pub(crate) fn unpack_probe_image(folder: &Path) -> Result<()> {
+    probe_tree(build_probe()?).write_to(folder)
 }
 
 /// The images of real systems only.

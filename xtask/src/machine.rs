@@ -11,6 +11,12 @@ pub(crate) fn we_are_root() -> Result<bool> {
     Ok(own.uid() == 0)
 }
 
+/// How busy it was in the last 1, 5 and 15 minutes: processes that wanted to run, on average.
+pub(crate) fn load() -> Result<String> {
+    let text = fs::read_to_string("/proc/loadavg").context("failed to read /proc/loadavg")?;
+    Ok(text.split(' ').take(3).collect::<Vec<_>>().join(" "))
+}
+
 /// Debian itself: its mirrors hold the release that the real image is made of.
 pub(crate) fn is_debian() -> bool {
     os_release("ID").is_some_and(|id| id == "debian")

@@ -1,6 +1,7 @@
 //! The project's own chores, each in a file of its own: `cargo xtask CHORE`.
 
 mod archive;
+mod bench;
 mod ci;
 mod elf;
 mod fixtures;
@@ -23,6 +24,9 @@ enum Chore {
     Test(suite::Options),
     /// Everything that must hold before a change is taken, step by step
     Ci(ci::Options),
+    /// Measure how fast belljar is, beside others
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Make the images that cases run in
     Fixtures(fixtures::Options),
     /// Check the rules of the house that no compiler checks
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     let result = match Chore::parse() {
         Chore::Test(options) => suite::test(&options),
         Chore::Ci(options) => ci::run(&options).map(|()| ExitCode::SUCCESS),
+        Chore::Bench(bench) => bench::run(&bench).map(|()| ExitCode::SUCCESS),
         Chore::Fixtures(options) => fixtures::make(&options).map(|()| ExitCode::SUCCESS),
         Chore::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
     };
