@@ -1,6 +1,6 @@
 //! `belljar test`: runs the cases of a suite.
 
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,10 +58,10 @@ fn test(options: &Test) -> Result<u8, Failure> {
         colour: colour(options.color),
         rerun: rerun(options, &paths),
     };
-    let out = BufWriter::new(io::stdout().lock());
-    let summary = run_suite(&suite, filtered_out, &images, &run_options, out).map_err(|error| {
-        Failure::new(exit_code::ERROR, format!("error: failed to print the report: {error}"))
-    })?;
+    let summary =
+        run_suite(&suite, filtered_out, &images, &run_options, io::stdout()).map_err(|error| {
+            Failure::new(exit_code::ERROR, format!("error: failed to print the report: {error}"))
+        })?;
     Ok(match summary {
         summary if summary.failed > 0 => exit_code::FAILED,
         summary if summary.errors > 0 => exit_code::ERROR,

@@ -1,6 +1,7 @@
 //! The images of a run: each is found, verified and unpacked once, before the first case starts.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 
 use belljar_image::{Identity, Image, Reference, Store};
@@ -40,13 +41,12 @@ impl Images {
         for case in cases {
             let setting = &case.image;
             let written = &setting.reference;
-            if !images.found.contains_key(&key(setting)) {
+            if let Entry::Vacant(place) = images.found.entry(key(setting)) {
                 match written.value.parse::<Reference>() {
                     Err(error) => problems.push(written.place.problem(error.to_string(), None)),
                     Ok(reference) => {
                         let image = store.image(&reference.resolve_from(&setting.directory));
-                        let image = image.map_err(|error| error.to_string());
-                        images.found.insert(key(setting), image);
+                        place.insert(image.map_err(|error| error.to_string()));
                     }
                 }
             }

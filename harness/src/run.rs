@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use belljar_sandbox::{Outcome, Streams};
@@ -71,31 +72,31 @@ pub fn run_suite(
     filtered_out: usize,
     images: &Images,
     options: &RunOptions,
-    out: impl Write,
+    out: impl Write + Send,
 ) -> io::Result<Summary> {
     let started = Instant::now();
-    let mut report = Report::begin(out, options.colour, suite.cases.len(), filtered_out)?;
+    let report = Report::begin(out, options.colour, suite.cases.len(), filtered_out)?;
+    let report = Mutex::new(report);
     let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::sync_channel(options.jobs.get());
+    let work = || -> io::Result<()> {
+        // Each worker takes the next case until there is none, or nobody listens.
+        while let Some(case) = suite.cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let run = run_or_skip(case, images);
+            let details = details(case, &run, options);
+            let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            report.case(&case.name, &run.verdict, details)?;
+        }
+        Ok(())
+    };
     std::thread::scope(|scope| {
-        for _ in 0..options.jobs.get().min(suite.cases.len()) {
-            let (sender, next) = (sender.clone(), &next);
-            scope.spawn(move || {
-                // Each worker takes the next case until there is none, or nobody listens.
-                while let Some(case) = suite.cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if sender.send((case, run_or_skip(case, images))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        for (case, run) in receiver {
-            report.case(&case.name, &run.verdict, details(case, &run, options))?;
-        }
-        Ok::<_, io::Error>(())
+        let jobs = options.jobs.get().min(suite.cases.len());
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let ended = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.fold(Ok(()), io::Result::and)
     })?;
-    report.end(started.elapsed())
+    report.into_inner().unwrap_or_else(PoisonError::into_inner).end(started.elapsed())
 }
 
 fn run_or_skip(case: &Case, images: &Images) -> CaseRun {

@@ -28,7 +28,8 @@ const NAMESPACES: i32 = libc::CLONE_NEWNS
 /// Each init is a child of the parent's own, which alone waits for it. Ends with the parent.
 pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>]) -> u8 {
     let context = Context { lifeline: socket, request: None };
-    if let Err((index, failure)) = walk(&mut steps.iter().copied(), steps.len(), 0, context) {
+    let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    if let Err((index, failure)) = walk(&mut steps.iter().copied(), count, 0, context) {
         Message::StepFailed { index, errno: failure.0 }.send(socket);
         return 1;
     }
@@ -59,12 +60,12 @@ fn live(request: &Request, socket: BorrowedFd<'_>) -> u8 {
         Message::NoProcess { errno: libc::EBADMSG }.send(report);
         return 1;
     };
-    if let Err((index, failure)) = walk(&mut steps, header.setup as usize, 0, context) {
+    if let Err((index, failure)) = walk(&mut steps, header.setup, 0, context) {
         Message::StepFailed { index, errno: failure.0 }.send(report);
         return 1;
     }
     let mut become_payload = || {
-        let result = walk(&mut steps, header.payload as usize, header.setup, context);
+        let result = walk(&mut steps, header.payload, header.setup, context);
         if let Err((index, failure)) = result {
             Message::StepFailed { index, errno: failure.0 }.send(report);
         }
@@ -148,15 +149,13 @@ fn close_all_but(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<(), nix::
 /// from `offset`. A list that ends early is damaged.
 fn walk<'a>(
     steps: &mut impl Iterator<Item = Step<'a>>,
-    count: usize,
+    count: u32,
     offset: u32,
     context: Context<'_>,
 ) -> Result<(), (u32, Failure)> {
-    let mut index = offset;
-    for _ in 0..count {
+    for index in offset..offset.saturating_add(count) {
         let step = steps.next().ok_or((index, Failure(libc::EBADMSG)))?;
         perform(&step, context).map_err(|failure| (index, failure))?;
-        index += 1;
     }
     Ok(())
 }

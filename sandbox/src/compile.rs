@@ -13,9 +13,6 @@ use crate::step::{GROUPS_MAX, Groups, Prefixes, Step};
 use crate::sys::Arguments;
 use crate::text::{Strings, Text, concatenated};
 
-/// The host name of every sandbox.
-const HOSTNAME: Text<'_> = Text(c"belljar");
-
 /// The most bytes of options that mount(2) takes: one page.
 const MOUNT_OPTIONS_MAX: usize = 4096;
 
@@ -36,7 +33,7 @@ pub(crate) fn compile(
     id_map: IdMap,
 ) -> Result<Compiled> {
     let mut setup = Compiler { id_map, steps: StepList::default(), mapped_layers: Vec::new() };
-    setup.enter_namespaces()?;
+    setup.push(&Step::DieWithParent)?;
     setup.mount_base(limits)?;
     setup.mount_trees(rootfs)?;
     setup.mount_system_directories()?;
@@ -59,16 +56,20 @@ impl Compiler {
         Ok(self.steps.push(step)?)
     }
 
-    fn enter_namespaces(&mut self) -> Result<()> {
-        self.push(&Step::DieWithParent)?;
-        self.push(&Step::MakeMountsPrivate)
-    }
-
+    /// Mounts the base in the place that the nursery has for it.
     fn mount_base(&mut self, limits: &Limits) -> Result<()> {
         let (size, inodes) =
             (c_string(limits.disk.to_string())?, c_string(limits.inodes.to_string())?);
-        self.push(&Step::MountBase { size: Text(&size), inodes: Text(&inodes) })?;
-        for (path, mode) in [(c"layers", 0o755), (c"root", 0o755), (c"tmp", 0o1777)] {
+        let (size, inodes) = (Text(&size), Text(&inodes));
+        self.push(&Step::MountTmpfs { size, inodes, at: Text(c"base") })?;
+        for (path, mode) in [
+            (c"layers", 0o755),
+            (c"root", 0o755),
+            (c"proc", 0o555),
+            (c"pts", 0o755),
+            (c"shm", 0o1777),
+            (c"tmp", 0o1777),
+        ] {
             self.push(&Step::MakeDirectory { path: Text(path), mode })?;
         }
         Ok(())
@@ -131,13 +132,8 @@ impl Compiler {
         }
     }
 
-    /// Builds /dev and /proc in the base, from nothing of the image's.
+    /// Mounts what is made afresh for each sandbox, in the base: /proc and the pseudo-terminals.
     fn mount_system_directories(&mut self) -> Result<()> {
-        for (path, mode) in
-            [(c"proc", 0o555), (c"dev", 0o755), (c"dev/pts", 0o755), (c"dev/shm", 0o1777)]
-        {
-            self.push(&Step::MakeDirectory { path: Text(path), mode })?;
-        }
         self.push(&Step::Mount {
             kind: Text(c"proc"),
             at: Text(c"proc"),
@@ -149,18 +145,11 @@ impl Compiler {
         self.push(&Step::MakeReadOnly { path: Text(c"proc/sys") })?;
         self.push(&Step::Mount {
             kind: Text(c"devpts"),
-            at: Text(c"dev/pts"),
+            at: Text(c"pts"),
             no_dev: false,
             no_exec: true,
             options: Text(c"newinstance,ptmxmode=0666,mode=0620"),
-        })?;
-        for (source, at, major, minor) in DEVICES {
-            self.push(&Step::BindDevice { source: Text(source), at: Text(at), major, minor })?;
-        }
-        for (path, target) in DEVICE_LINKS {
-            self.push(&Step::MakeSymlink { path: Text(path), target: Text(target) })?;
-        }
-        Ok(())
+        })
     }
 
     /// Puts the trees and the system directories in their places and makes the result `/`.
@@ -171,18 +160,17 @@ impl Compiler {
                 .strip_prefix("/")
                 .map_err(|_| Kind::NotAbsolute { what: "tree's place", path: tree.at.clone() })?;
             let (from, at) = (tree_in_base(number), c_string(at.as_os_str())?);
-            self.push(&Step::Place { from: Text(&from), at: Text(&at), no_exec: false })?;
+            let (from, at) = (Text(&from), Text(&at));
+            self.push(&Step::Place { from, at, no_exec: false, read_only: false })?;
         }
-        for (directory, no_exec) in [(c"proc", true), (c"dev", true), (c"tmp", false)] {
-            let (from, at) = (Text(directory), Text(directory));
-            self.push(&Step::Place { from, at, no_exec })?;
+        for (from, at, no_exec, read_only) in SYSTEM_DIRECTORIES {
+            self.push(&Step::Place { from: Text(from), at: Text(at), no_exec, read_only })?;
         }
         self.push(&Step::EnterRoot)
     }
 
-    /// Sets the room up for the payload: names, network, files, working directory.
+    /// Sets the room up for the payload: files and working directory.
     fn furnish(&mut self, command: &Command) -> Result<()> {
-        self.push(&Step::SetHostname { name: HOSTNAME })?;
         for (name, content) in NETWORK_FILES {
             self.push(&Step::PlaceFile {
                 directory: Prefixes(Strings::from_bytes(c"etc".to_bytes_with_nul())),
@@ -232,23 +220,14 @@ impl Compiler {
     }
 }
 
-/// The host's character devices that a payload finds, with their numbers (Linux's
-/// admin-guide/devices.txt).
-const DEVICES: [(&CStr, &CStr, u32, u32); 6] = [
-    (c"/dev/null", c"dev/null", 1, 3),
-    (c"/dev/zero", c"dev/zero", 1, 5),
-    (c"/dev/full", c"dev/full", 1, 7),
-    (c"/dev/random", c"dev/random", 1, 8),
-    (c"/dev/urandom", c"dev/urandom", 1, 9),
-    (c"/dev/tty", c"dev/tty", 5, 0),
-];
-
-const DEVICE_LINKS: [(&CStr, &CStr); 5] = [
-    (c"dev/fd", c"/proc/self/fd"),
-    (c"dev/stdin", c"/proc/self/fd/0"),
-    (c"dev/stdout", c"/proc/self/fd/1"),
-    (c"dev/stderr", c"/proc/self/fd/2"),
-    (c"dev/ptmx", c"pts/ptmx"),
+/// Which directories of the base lie where in the root file system, without programs and without
+/// writes. `dev` is the nursery's, beside the base.
+const SYSTEM_DIRECTORIES: [(&CStr, &CStr, bool, bool); 5] = [
+    (c"proc", c"proc", true, false),
+    (c"../dev", c"dev", true, true),
+    (c"pts", c"dev/pts", true, false),
+    (c"shm", c"dev/shm", true, false),
+    (c"tmp", c"tmp", false, false),
 ];
 
 /// Files of /etc that describe the sandbox's network: names resolve to loopback or, at once, to
@@ -263,7 +242,6 @@ fn payload_steps(command: &Command, limits: &Limits, id_map: IdMap) -> Result<St
     let mut steps = StepList::default();
     steps.push(&Step::StartSession)?;
     steps.push(&Step::LimitProcesses { processes: limits.processes })?;
-    steps.push(&Step::DropBoundingSet)?;
     if id_map == IdMap::Range {
         let Identity { uid, gid, ref groups } = command.identity;
         steps.push(&Step::ChangeIdentity { uid, gid, groups: groups_of(groups)? })?;
@@ -274,7 +252,6 @@ fn payload_steps(command: &Command, limits: &Limits, id_map: IdMap) -> Result<St
         // A change of ids has revoked the setup's request.
         steps.push(&Step::DieWithParent)?;
     }
-    steps.push(&Step::ResetSignals)?;
     steps.push(&Step::WireStreams)?;
     push_execute(&mut steps, command)?;
     Ok(steps)

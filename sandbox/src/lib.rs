@@ -35,6 +35,7 @@ mod sandbox;
 mod step;
 mod streams;
 mod sys;
+mod template;
 mod text;
 
 pub use command::{Command, Identity, PidOne, PlacedFile, Rootfs, Tree};

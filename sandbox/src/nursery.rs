@@ -22,8 +22,12 @@ use crate::error::{Error, Kind, Result};
 use crate::id_map::{self, IdMap};
 use crate::process::Process;
 use crate::report::{MESSAGE_BYTES, Message};
-use crate::step::Step;
-use crate::{child, request};
+use crate::{child, request, template};
+
+/// The namespaces of the nursery. Each sandbox shares the user and the network namespace with it, and
+/// starts from a copy of the others: what is mounted and named there is mounted and named once.
+const NAMESPACES: i32 =
+    libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
 
 /// How long the nursery may take to answer: many times what a loaded machine needs.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -43,27 +47,6 @@ pub(crate) struct Nursery {
     mapped: (u32, u32),
 }
 
-/// The steps of a nursery.
-pub(crate) fn steps(id_map: IdMap) -> &'static [Step<'static>] {
-    match id_map {
-        IdMap::Single => &[
-            Step::CloseInherited,
-            Step::SetUmask,
-            Step::AwaitIdMaps,
-            Step::DieWithParent,
-            Step::RaiseLoopback,
-        ],
-        IdMap::Range => &[
-            Step::CloseInherited,
-            Step::SetUmask,
-            Step::AwaitIdMaps,
-            Step::BecomeRoot,
-            Step::DieWithParent,
-            Step::RaiseLoopback,
-        ],
-    }
-}
-
 impl Nursery {
     /// This thread's nursery if it fits and is clean, a new one otherwise.
     pub(crate) fn take(id_map: IdMap, identity: &Identity) -> Result<Self> {
@@ -81,9 +64,8 @@ impl Nursery {
 
     fn start(id_map: IdMap, identity: &Identity) -> Result<Self> {
         let (ours, theirs) = socket_pair()?;
-        let steps = steps(id_map);
-        let namespaces = libc::CLONE_NEWUSER | libc::CLONE_NEWNET;
-        let process = Process::start(namespaces, || child::nurse(theirs.as_fd(), steps))?;
+        let steps = template::steps(id_map);
+        let process = Process::start(NAMESPACES, || child::nurse(theirs.as_fd(), &steps))?;
         drop(theirs);
         id_map.write(process.pid(), identity)?;
         let path = format!("/proc/{}/ns/user", process.pid());

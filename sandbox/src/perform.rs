@@ -48,7 +48,6 @@ impl From<nix::errno::Errno> for Failure {
 }
 
 /// The interpreter: one arm for each kind of step.
-#[expect(clippy::too_many_lines, reason = "a flat table: one arm for each kind of step")]
 pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failure> {
     match *step {
         Step::CloseInherited => close_inherited(context.lifeline),
@@ -64,7 +63,7 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
             c"/",
             mount::MountPropagationFlags::PRIVATE | mount::MountPropagationFlags::REC,
         )?),
-        Step::MountBase { size, inodes } => mount_base(&size, &inodes),
+        Step::MountTmpfs { size, inodes, at } => mount_tmpfs(&size, &inodes, &at),
         Step::MakeDirectory { path, mode } => make_directory(&path, mode),
         Step::MakeSymlink { path, target } => Ok(rustix::fs::symlinkat(&*target, CWD, &*path)?),
         Step::BindLayer { source, at } => Ok(mount::mount_bind_recursive(&*source, &*at)?),
@@ -77,7 +76,12 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         }
         Step::MakeReadOnly { path } => make_read_only(&path),
         Step::BindDevice { source, at, major, minor } => bind_device(&source, &at, major, minor),
-        Step::Place { from, at, no_exec } => place(&from, &at, no_exec),
+        Step::Place { from, at, no_exec, read_only } => {
+            let mut attributes = 0;
+            attributes |= if no_exec { libc::MOUNT_ATTR_NOEXEC } else { 0 };
+            attributes |= if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 };
+            place(&from, &at, attributes)
+        }
         Step::EnterRoot => enter_root(),
         Step::SetHostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
         Step::PlaceDirectory { path, owner } => open_or_make(path, owner).map(drop),
@@ -150,9 +154,9 @@ fn die_with_parent(lifeline: BorrowedFd<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Mounts the tmpfs over `/`, where there is always a directory, and goes there by descriptor: the
-/// host's root stays reachable by path until the sandbox has its own.
-fn mount_base(size: &CStr, inodes: &CStr) -> Result<(), Failure> {
+/// Goes there by descriptor: the nursery's lies over `/`, where there is always a directory, and the
+/// host's root stays reachable by path until a sandbox has its own.
+fn mount_tmpfs(size: &CStr, inodes: &CStr, at: &CStr) -> Result<(), Failure> {
     use mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
     let context = mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     mount::fsconfig_set_string(context.as_fd(), c"size", size)?;
@@ -162,7 +166,7 @@ fn mount_base(size: &CStr, inodes: &CStr) -> Result<(), Failure> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     let base = mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    mount::move_mount(base.as_fd(), c"", CWD, c"/", flags)?;
+    mount::move_mount(base.as_fd(), c"", CWD, at, flags)?;
     Ok(process::fchdir(base)?)
 }
 
@@ -210,7 +214,7 @@ fn bind_device(source: &CStr, at: &CStr, major: u32, minor: u32) -> Result<(), F
     Ok(mount::move_mount(bound, c"", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
 }
 
-fn place(from: &CStr, at: &CStr, no_exec: bool) -> Result<(), Failure> {
+fn place(from: &CStr, at: &CStr, attributes: u64) -> Result<(), Failure> {
     let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, c"root", directory, Mode::empty())?;
     if !at.to_bytes().contains(&b'/') {
@@ -222,15 +226,15 @@ fn place(from: &CStr, at: &CStr, no_exec: bool) -> Result<(), Failure> {
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_RECURSIVE;
     let tree = mount::open_tree(CWD, from, flags)?;
-    if no_exec {
-        sys::mount_setattr(tree.as_fd(), libc::MOUNT_ATTR_NOEXEC, None)?;
+    if attributes != 0 {
+        sys::mount_setattr(tree.as_fd(), attributes, None)?;
     }
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(mount::move_mount(tree, c"", target, c"", flags)?)
 }
 
-/// pivot_root(2) with both arguments "." stacks the old root on the new one. The base lies over the
-/// old root, so it goes first; the second unmount takes the old root away, and with it the last way
+/// pivot_root(2) with both arguments "." stacks the old root on the new one. The nursery's tmpfs lies
+/// over the old root, so it goes first, and the base with it; the second unmount takes the old root away, and with it the last way
 /// to the host's files. What is then above `/` must be `/` itself.
 fn enter_root() -> Result<(), Failure> {
     process::chdir(c"root")?;

@@ -57,7 +57,7 @@ impl Request {
                 Ok(_) | Err(_) => return None,
             }
         }
-        let mut descriptors = control.drain().flat_map(|message| match message {
+        let mut descriptors = control.drain().filter_map(|message| match message {
             RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
             _ => None,
         });

@@ -18,7 +18,7 @@ use crate::descriptors;
 use crate::error::{Kind, Result};
 use crate::id_map::IdMap;
 use crate::limits::Limits;
-use crate::nursery::{self, Nursery};
+use crate::nursery::Nursery;
 use crate::outcome::{Captured, Ending, NotStarted, Outcome, Stream};
 use crate::process::Process;
 use crate::program::Reader;
@@ -26,6 +26,7 @@ use crate::report::{MESSAGE_BYTES, Message};
 use crate::request::LAYERS_MAX;
 use crate::step::Step;
 use crate::streams::{Drain, Feed, LimitPassed, Streams};
+use crate::template;
 
 /// A sandbox that is ready to run, once or many times, each time afresh.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Sandbox {
     pub fn steps(&self) -> Result<Vec<String>> {
         let program = self.read_program()?;
         let own = Reader::new(&program).into_iter().flat_map(|(_, steps)| steps);
-        let steps = nursery::steps(self.id_map).iter().copied().chain(own);
+        let steps = template::steps(self.id_map).into_iter().chain(own);
         Ok(steps.map(|step| step.to_string()).collect())
     }
 

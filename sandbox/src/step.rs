@@ -28,11 +28,13 @@ pub(crate) enum Step<'a> {
     RaiseLoopback,
     /// Keep every mount that follows from spreading to the host.
     MakeMountsPrivate,
-    /// Mount the base, the tmpfs that holds every writable byte, and go there.
-    MountBase {
+    /// Mount a tmpfs and go there: the base, which holds every byte that a payload can write, or
+    /// the nursery's.
+    MountTmpfs {
         #[serde(borrow)]
         size: Text<'a>,
         inodes: Text<'a>,
+        at: Text<'a>,
     },
     /// Make a directory in the base.
     MakeDirectory { path: Text<'a>, mode: u32 },
@@ -51,7 +53,7 @@ pub(crate) enum Step<'a> {
     /// Put a directory of the base, with what is mounted below it, in its place in the root file
     /// system. The place is made where it is missing and looked up beneath the root, through no
     /// symbolic link.
-    Place { from: Text<'a>, at: Text<'a>, no_exec: bool },
+    Place { from: Text<'a>, at: Text<'a>, no_exec: bool, read_only: bool },
     /// Make the root file system `/` and let go of the host's.
     EnterRoot,
     /// Set the host name.
@@ -125,8 +127,8 @@ impl fmt::Display for Step<'_> {
             Self::DieWithParent => formatter.write_str("arrange to be killed with the parent"),
             Self::RaiseLoopback => formatter.write_str("bring the loopback interface up"),
             Self::MakeMountsPrivate => formatter.write_str("make every mount private"),
-            Self::MountBase { size, inodes } => {
-                write!(formatter, "mount the writable tmpfs (size={size}, nr_inodes={inodes})")
+            Self::MountTmpfs { size, inodes, at } => {
+                write!(formatter, "mount tmpfs on {at} (size={size}, nr_inodes={inodes})")
             }
             Self::MakeDirectory { path, mode } => {
                 write!(formatter, "make the directory {path} (mode {mode:o})")

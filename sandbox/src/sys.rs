@@ -11,6 +11,7 @@ use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -182,18 +183,22 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Finds them in fields 48 and 49 of /proc/self/stat (proc_pid_stat(5)).
+    /// Finds them in fields 48 and 49 of /proc/self/stat (proc_pid_stat(5)), where they stay.
     pub(crate) fn of_this_process() -> Result<Self, Error> {
-        let parse = |stat: &str| {
-            // The name in field 2 may hold anything, but nothing after its parenthesis does.
-            let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(45);
-            let start = fields.next()?.parse().ok()?;
-            let end = fields.next()?.parse().ok()?;
-            (start > 0 && end > start).then_some(Self { start, end })
-        };
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        static FOUND: OnceLock<Option<Arguments>> = OnceLock::new();
+        let found = FOUND.get_or_init(|| {
+            Self::parse(&std::fs::read_to_string("/proc/self/stat").unwrap_or_default())
+        });
         let failed = || Kind::system("find the command line in /proc/self/stat")(Errno::EINVAL);
-        parse(&stat).ok_or_else(failed)
+        (*found).ok_or_else(failed)
+    }
+
+    fn parse(stat: &str) -> Option<Self> {
+        // The name in field 2 may hold anything, but nothing after its parenthesis does.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(45);
+        let start = fields.next()?.parse().ok()?;
+        let end = fields.next()?.parse().ok()?;
+        (start > 0 && end > start).then_some(Self { start, end })
     }
 }
 

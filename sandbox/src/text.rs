@@ -74,7 +74,7 @@ impl<'a> Strings<'a> {
 
 /// The bytes of [`Strings`].
 pub(crate) fn concatenated(strings: &[CString]) -> Vec<u8> {
-    strings.iter().flat_map(|string| string.as_bytes_with_nul()).copied().collect()
+    strings.iter().flat_map(|string: &CString| string.as_bytes_with_nul()).copied().collect()
 }
 
 #[cfg(test)]

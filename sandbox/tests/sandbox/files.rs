@@ -85,10 +85,7 @@ fn links_of_the_image_do_not_lead_out() {
             .run(Streams::captured(Vec::new()));
         if ["proc", "dev", "tmp"].contains(&name) {
             let error = result.unwrap_err().to_string();
-            assert!(
-                error.contains(&format!("failed to put {name} in place on /{name}")),
-                "{error}"
-            );
+            assert!(error.contains(&format!("in place on /{name}: ELOOP")), "{error}");
             assert!(error.contains("hint: the image has a symbolic link"), "{error}");
         }
         assert_eq!(victim.path().read_dir().unwrap().count(), 0, "{name}");

@@ -7,7 +7,7 @@ use crate::support::{output, shell, try_run};
 #[test]
 fn only_our_own_mounts_are_there() {
     let mounts = output("cut -d ' ' -f 5 /proc/self/mountinfo | sort");
-    let expected = "/\n/dev\n/dev/full\n/dev/null\n/dev/pts\n/dev/random\n/dev/tty\n/dev/urandom\n\
+    let expected = "/\n/dev\n/dev/full\n/dev/null\n/dev/pts\n/dev/random\n/dev/shm\n/dev/tty\n/dev/urandom\n\
                     /dev/zero\n/proc\n/proc/sys\n/tmp\n/usr\n";
     assert_eq!(mounts, expected);
 }

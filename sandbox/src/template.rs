@@ -1,0 +1,55 @@
+//! What the nursery prepares once for all its sandboxes: the steps of the nursery.
+
+use crate::id_map::IdMap;
+use crate::step::Step;
+use crate::text::Text;
+
+/// The host name of every sandbox.
+const HOSTNAME: Text<'_> = Text(c"belljar");
+
+/// The host's character devices that a payload finds, with their numbers (Linux's
+/// admin-guide/devices.txt).
+const DEVICES: [(Text<'_>, Text<'_>, u32, u32); 6] = [
+    (Text(c"/dev/null"), Text(c"dev/null"), 1, 3),
+    (Text(c"/dev/zero"), Text(c"dev/zero"), 1, 5),
+    (Text(c"/dev/full"), Text(c"dev/full"), 1, 7),
+    (Text(c"/dev/random"), Text(c"dev/random"), 1, 8),
+    (Text(c"/dev/urandom"), Text(c"dev/urandom"), 1, 9),
+    (Text(c"/dev/tty"), Text(c"dev/tty"), 5, 0),
+];
+
+const DEVICE_LINKS: [(Text<'_>, Text<'_>); 5] = [
+    (Text(c"dev/fd"), Text(c"/proc/self/fd")),
+    (Text(c"dev/stdin"), Text(c"/proc/self/fd/0")),
+    (Text(c"dev/stdout"), Text(c"/proc/self/fd/1")),
+    (Text(c"dev/stderr"), Text(c"/proc/self/fd/2")),
+    (Text(c"dev/ptmx"), Text(c"pts/ptmx")),
+];
+
+/// Enters the nursery's namespaces and builds, in a tmpfs of its own that it then stays in, `dev`
+/// with what every sandbox finds there, and the directory `base`, where each mounts its own.
+pub(crate) fn steps(id_map: IdMap) -> Vec<Step<'static>> {
+    let mut steps = vec![Step::CloseInherited, Step::SetUmask, Step::AwaitIdMaps];
+    if id_map == IdMap::Range {
+        steps.push(Step::BecomeRoot);
+    }
+    steps.extend([
+        Step::DieWithParent,
+        Step::ResetSignals,
+        Step::DropBoundingSet,
+        Step::RaiseLoopback,
+        Step::SetHostname { name: HOSTNAME },
+        Step::MakeMountsPrivate,
+        Step::MountTmpfs { size: Text(c"64k"), inodes: Text(c"64"), at: Text(c"/") },
+    ]);
+    let directories = [c"base", c"dev", c"dev/pts", c"dev/shm"];
+    steps.extend(directories.map(|path| Step::MakeDirectory { path: Text(path), mode: 0o755 }));
+    steps.extend(DEVICES.map(|(source, at, major, minor)| Step::BindDevice {
+        source,
+        at,
+        major,
+        minor,
+    }));
+    steps.extend(DEVICE_LINKS.map(|(path, target)| Step::MakeSymlink { path, target }));
+    steps
+}
