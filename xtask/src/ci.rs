@@ -7,6 +7,7 @@ mod real;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::{fixtures, process, suite, tidy, workspace};
 
@@ -14,7 +15,7 @@ use crate::{fixtures, process, suite, tidy, workspace};
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only these steps; all of them where none is named
-    #[arg(value_name = "STEP", value_parser = step_names())]
+    #[arg(value_name = "STEP", value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
 }
 
@@ -26,24 +27,29 @@ enum Outcome {
 
 struct Step {
     name: &'static str,
+    what: &'static str,
     run: fn() -> Result<Outcome>,
+}
+
+const fn step(name: &'static str, what: &'static str, run: fn() -> Result<Outcome>) -> Step {
+    Step { name, what, run }
 }
 
 /// In the order in which they run: what is quick or needed by others comes first.
 const STEPS: &[Step] = &[
-    Step { name: "packages", run: packages::ensure_installed },
-    Step { name: "format", run: format },
-    Step { name: "tidy", run: || done(tidy::run()) },
-    Step { name: "lints", run: lints },
-    Step { name: "docs", run: docs },
-    Step { name: "dependencies", run: dependencies },
-    Step { name: "fixtures", run: || done(fixtures::make_probe_image()) },
-    Step { name: "real-fixtures", run: real::make_images },
-    Step { name: "tests", run: || cargo(&["test", "--workspace"]) },
-    Step { name: "nextest", run: nextest },
-    Step { name: "suite", run: || done(suite::must_pass("cases")) },
-    Step { name: "real-suite", run: real::run_suite },
-    Step { name: "ordinary-user", run: ordinary_user::run },
+    step("packages", "Programs that other steps need are there", packages::ensure_installed),
+    step("format", "Code is formatted", format),
+    step("tidy", "The rules of the house hold", || done(tidy::run())),
+    step("lints", "The compiler and clippy have nothing to say", lints),
+    step("docs", "Documentation has no broken links", docs),
+    step("dependencies", "Licences, origins and advisories of dependencies", dependencies),
+    step("fixtures", "Make the image of our own suite", || done(fixtures::make_probe_image())),
+    step("real-fixtures", "Make images of real systems, as root on Debian", real::make_images),
+    step("tests", "All tests, by cargo", || cargo(&["test", "--workspace"])),
+    step("nextest", "All tests, by nextest, each in a process of its own", nextest),
+    step("suite", "Our own suite, in cases/", || done(suite::must_pass(suite::SUITE))),
+    step("real-suite", "The suite of real programs, in tests/real/", real::run_suite),
+    step("ordinary-user", "Where we are root: once more without", ordinary_user::run),
 ];
 
 /// The chore.
@@ -70,8 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn step_names() -> Vec<&'static str> {
-    STEPS.iter().map(|step| step.name).collect()
+fn names() -> impl Iterator<Item = PossibleValue> {
+    STEPS.iter().map(|step| PossibleValue::new(step.name).help(step.what))
 }
 
 fn done(result: Result<()>) -> Result<Outcome> {

@@ -22,7 +22,10 @@ pub(crate) struct Options {
 }
 
 /// What is run where nothing else is named.
-const SUITE: &str = "cases";
+pub(crate) const SUITE: &str = "cases";
+
+/// The cases that run in images of real systems.
+pub(crate) const REAL: &str = "tests/real";
 
 impl Options {
     /// The words after `belljar test`. The parser has taken the separator away.
@@ -60,6 +63,10 @@ impl Options {
 /// The chore. The exit code is the runner's own, so that scripts may rely on its table.
 pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     fixtures::make_probe_image()?;
+    ensure!(
+        fixtures::real_images_are_there() || !options.paths().any(|path| path.starts_with(REAL)),
+        "the images of {REAL} are missing\nhint: `cargo xtask fixtures --real` makes them"
+    );
     let mut runner = belljar("test", options.release);
     let status = process::status(runner.args(options.passed_on()))?;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));

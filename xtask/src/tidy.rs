@@ -6,6 +6,7 @@ mod dependencies;
 mod files;
 mod sources;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 
@@ -60,10 +61,19 @@ pub(crate) fn run() -> Result<()> {
         eprintln!("{problem}");
     }
     if !problems.is_empty() {
-        bail!("tidy: {} problems in {} files", problems.len(), tree.files.len());
+        bail!(
+            "tidy: rules are broken in {} of {} files",
+            broken_files(&problems),
+            tree.files.len()
+        );
     }
     eprintln!("tidy: {} rules hold in {} files", CHECKS.len(), tree.files.len());
     Ok(())
+}
+
+fn broken_files(problems: &[Problem]) -> usize {
+    let paths = problems.iter().map(|problem| &problem.path);
+    paths.collect::<BTreeSet<_>>().len()
 }
 
 impl Tree {

@@ -72,7 +72,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         }
     }
     let Options { cases, rounds } = options;
-    println!("{cases} cases, {rounds} rounds, {jobs} processors, load before: {load}");
+    println!("cases: {cases}, rounds: {rounds}, processors: {jobs}, load before: {load}");
     print!("{}", table::render(&contenders.iter().map(Contender::row).collect::<Vec<_>>(), *cases));
     Ok(())
 }

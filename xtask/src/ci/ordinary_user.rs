@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::{Outcome, real};
-use crate::{fixtures, machine, process, workspace};
+use crate::{fixtures, machine, process, suite, workspace};
 
 /// The user whom the step makes where there is none of that name.
 const USER: &str = "belljar-ci";
@@ -32,9 +32,9 @@ pub(super) fn run() -> Result<Outcome> {
     let user = User::find_or_make()?;
     let home = Home::new(&user)?;
     let belljar = home.adopt(&belljar)?;
-    home.run(Path::new("tree"), &belljar, &["test", "cases"])?;
+    home.run(Path::new("tree"), &belljar, &["test", suite::SUITE])?;
     if fixtures::real_images_are_there() {
-        home.run(Path::new("tree"), &belljar, &["test", real::SUITE])?;
+        home.run(Path::new("tree"), &belljar, &["test", suite::REAL])?;
         real::import_and_run(|subcommand| {
             home.command(Path::new("tree"), &belljar, &[subcommand])
         })?;

@@ -7,9 +7,6 @@ use anyhow::{Result, ensure};
 use super::Outcome;
 use crate::{fixtures, machine, process, suite};
 
-/// The cases that run in them.
-pub(super) const SUITE: &str = "tests/real";
-
 /// The archive as the command line names it, from the root of the workspace.
 const ARCHIVE: &str = "rootfs:target/real/busybox.tar";
 
@@ -31,7 +28,7 @@ pub(super) fn run_suite() -> Result<Outcome> {
     if !fixtures::real_images_are_there() {
         return Ok(Outcome::Skipped("`cargo xtask fixtures --real` has not been run"));
     }
-    suite::must_pass(SUITE)?;
+    suite::must_pass(suite::REAL)?;
     import_and_run(|subcommand| suite::belljar(subcommand, false))?;
     Ok(Outcome::Done)
 }
