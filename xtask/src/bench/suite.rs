@@ -169,7 +169,8 @@ impl Contender {
     /// From the start of its program to the end.
     fn run(&mut self, cases: u32) -> Result<Duration> {
         let started = Instant::now();
-        let printed = process::capture(&mut self.command)?;
+        let printed = process::capture(&mut self.command)
+            .with_context(|| format!("failed to measure {}", self.name))?;
         let time = started.elapsed();
         ensure!((self.is_right)(&printed, cases), "{} printed something else", self.name);
         Ok(time)
