@@ -64,9 +64,10 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
             mount::MountPropagationFlags::PRIVATE | mount::MountPropagationFlags::REC,
         )?),
         Step::MountTmpfs { size, inodes, at } => mount_tmpfs(&size, &inodes, &at),
+        Step::LeaveHost { keep } => leave_host(keep),
         Step::MakeDirectory { path, mode } => make_directory(&path, mode),
         Step::MakeSymlink { path, target } => Ok(rustix::fs::symlinkat(&*target, CWD, &*path)?),
-        Step::BindLayer { source, at } => Ok(mount::mount_bind_recursive(&*source, &*at)?),
+        Step::BindLayer { source, at } => bind_layer(&source, &at),
         Step::AttachLayer { index, at, .. } => attach_layer(context.request()?, index, &at),
         Step::Mount { kind, at, no_dev, no_exec, options } => {
             let mut flags = MountFlags::NOSUID;
@@ -100,15 +101,16 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         Step::DropBoundingSet => Ok(sys::drop_bounding_set()?),
         Step::DropPrivileges => drop_privileges(),
         Step::FilterSystemCalls => Ok(sys::install_filter(&filter::PROGRAM)?),
-        Step::ResetSignals => {
-            sys::default_signal_dispositions();
-            let none = nix::sys::signal::SigSet::empty();
-            let how = nix::sys::signal::SigmaskHow::SIG_SETMASK;
-            Ok(nix::sys::signal::sigprocmask(how, Some(&none), None)?)
-        }
+        Step::ResetSignals => reset_signals(),
         Step::WireStreams => wire_streams(context.request()?),
         Step::Execute { candidates, argv, env } => Err(sys::execute(candidates, argv, env).into()),
     }
+}
+
+fn reset_signals() -> Result<(), Failure> {
+    use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+    sys::default_signal_dispositions();
+    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
 }
 
 /// Makes the pipes of the parent the payload's standard streams.
@@ -155,7 +157,7 @@ fn die_with_parent(lifeline: BorrowedFd<'_>) -> Result<(), Failure> {
 }
 
 /// Goes there by descriptor: the nursery's lies over `/`, where there is always a directory, and the
-/// host's root stays reachable by path until a sandbox has its own.
+/// host's root stays reachable by path until it is left.
 fn mount_tmpfs(size: &CStr, inodes: &CStr, at: &CStr) -> Result<(), Failure> {
     use mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
     let context = mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
@@ -168,6 +170,19 @@ fn mount_tmpfs(size: &CStr, inodes: &CStr, at: &CStr) -> Result<(), Failure> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     mount::move_mount(base.as_fd(), c"", CWD, at, flags)?;
     Ok(process::fchdir(base)?)
+}
+
+/// The source is a path of the host, whose root the nursery keeps at /host.
+fn bind_layer(source: &CStr, at: &CStr) -> Result<(), Failure> {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let host = openat(CWD, c"/host", directory, Mode::empty())?;
+    let layer = openat2(&host, source, directory, Mode::empty(), ResolveFlags::IN_ROOT)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = mount::open_tree(layer, c"", flags)?;
+    Ok(mount::move_mount(tree, c"", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
 }
 
 fn make_directory(path: &CStr, mode: u32) -> Result<(), Failure> {
@@ -233,13 +248,28 @@ fn place(from: &CStr, at: &CStr, attributes: u64) -> Result<(), Failure> {
     Ok(mount::move_mount(tree, c"", target, c"", flags)?)
 }
 
-/// pivot_root(2) with both arguments "." stacks the old root on the new one. The nursery's tmpfs lies
-/// over the old root, so it goes first, and the base with it; the second unmount takes the old root away, and with it the last way
-/// to the host's files. What is then above `/` must be `/` itself.
+/// Every sandbox starts from a copy of the nursery's mounts, so the fewer the better. But the kernel
+/// lets a user namespace mount a new /proc only while it sees a whole one: that stays.
+fn leave_host(keep: bool) -> Result<(), Failure> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    let proc = mount::open_tree(CWD, c"/proc", flags)?;
+    process::pivot_root(c".", c"host")?;
+    process::chdir(c"/")?;
+    if keep {
+        return Ok(());
+    }
+    mount::unmount(c"host", mount::UnmountFlags::DETACH)?;
+    Ok(mount::move_mount(proc, c"", CWD, c"host", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}
+
+/// pivot_root(2) with both arguments "." stacks the old root, the nursery's, on the new one;
+/// unmounting "." takes it away, and with it the last way to the host's files. What is then above
+/// `/` must be `/` itself.
 fn enter_root() -> Result<(), Failure> {
     process::chdir(c"root")?;
     process::pivot_root(c".", c".")?;
-    mount::unmount(c".", mount::UnmountFlags::DETACH)?;
     mount::unmount(c".", mount::UnmountFlags::DETACH)?;
     process::chdir(c"/")?;
     let (root, above) = (rustix::fs::stat(c"/")?, rustix::fs::stat(c"..")?);

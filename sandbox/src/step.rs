@@ -36,6 +36,9 @@ pub(crate) enum Step<'a> {
         inodes: Text<'a>,
         at: Text<'a>,
     },
+    /// Make the nursery's tmpfs its root, with the host's at /host where layers have to be looked up
+    /// there; otherwise only the host's /proc stays there.
+    LeaveHost { keep: bool },
     /// Make a directory in the base.
     MakeDirectory { path: Text<'a>, mode: u32 },
     /// Make a symbolic link in the base.
@@ -130,6 +133,8 @@ impl fmt::Display for Step<'_> {
             Self::MountTmpfs { size, inodes, at } => {
                 write!(formatter, "mount tmpfs on {at} (size={size}, nr_inodes={inodes})")
             }
+            Self::LeaveHost { keep: true } => formatter.write_str("move the host's root to /host"),
+            Self::LeaveHost { keep: false } => formatter.write_str("leave the host's root"),
             Self::MakeDirectory { path, mode } => {
                 write!(formatter, "make the directory {path} (mode {mode:o})")
             }

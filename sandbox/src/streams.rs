@@ -3,6 +3,7 @@
 //! One poll loop moves all three, and no read or write in it can block, so a payload that reads
 //! nothing, floods a stream or closes one cannot hold anything up.
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -213,14 +214,17 @@ impl Drain {
 
     fn receive(&mut self) -> Result<Received, LimitPassed> {
         let Some(pipe) = &self.pipe else { return Ok(Received::Nothing) };
-        let mut chunk = [0; CHUNK];
-        let bytes = match read(pipe, &mut chunk) {
-            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Received::Nothing),
-            Ok(0) | Err(_) => {
+        // Not zeroed: most payloads print far less.
+        let mut chunk = [MaybeUninit::<u8>::uninit(); CHUNK];
+        let bytes: &[u8] = match rustix::io::read(pipe, &mut chunk) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {
+                return Ok(Received::Nothing);
+            }
+            Ok(([], _)) | Err(_) => {
                 self.pipe = None;
                 return Ok(Received::Nothing);
             }
-            Ok(count) => chunk.get(..count).unwrap_or_default(),
+            Ok((bytes, _)) => bytes,
         };
         match &mut self.sink {
             Sink::Forward { pending, .. } => pending.extend_from_slice(bytes),

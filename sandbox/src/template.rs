@@ -26,8 +26,8 @@ const DEVICE_LINKS: [(Text<'_>, Text<'_>); 5] = [
     (Text(c"dev/ptmx"), Text(c"pts/ptmx")),
 ];
 
-/// Enters the nursery's namespaces and builds, in a tmpfs of its own that it then stays in, `dev`
-/// with what every sandbox finds there, and the directory `base`, where each mounts its own.
+/// Enters the nursery's namespaces and builds, in a tmpfs that becomes its root, `dev` with what every
+/// sandbox finds there, and the directory `base`, where each mounts its own.
 pub(crate) fn steps(id_map: IdMap) -> Vec<Step<'static>> {
     let mut steps = vec![Step::CloseInherited, Step::SetUmask, Step::AwaitIdMaps];
     if id_map == IdMap::Range {
@@ -42,7 +42,7 @@ pub(crate) fn steps(id_map: IdMap) -> Vec<Step<'static>> {
         Step::MakeMountsPrivate,
         Step::MountTmpfs { size: Text(c"64k"), inodes: Text(c"64"), at: Text(c"/") },
     ]);
-    let directories = [c"base", c"dev", c"dev/pts", c"dev/shm"];
+    let directories = [c"base", c"host", c"dev", c"dev/pts", c"dev/shm"];
     steps.extend(directories.map(|path| Step::MakeDirectory { path: Text(path), mode: 0o755 }));
     steps.extend(DEVICES.map(|(source, at, major, minor)| Step::BindDevice {
         source,
@@ -51,5 +51,7 @@ pub(crate) fn steps(id_map: IdMap) -> Vec<Step<'static>> {
         minor,
     }));
     steps.extend(DEVICE_LINKS.map(|(path, target)| Step::MakeSymlink { path, target }));
+    // Root hands the layers over; an ordinary user's are found by their paths.
+    steps.push(Step::LeaveHost { keep: id_map == IdMap::Single });
     steps
 }
