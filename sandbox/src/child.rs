@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use nix::sys::signal::kill;
 use rustix::io::Errno;
 use rustix::process;
 
@@ -105,7 +106,8 @@ fn be_init(report: BorrowedFd<'_>, become_payload: impl FnOnce() -> u8) -> u8 {
     loop {
         match process::wait(process::WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == payload.as_raw() => {
-                Message::PayloadEnded { status: status.as_raw() }.send(report);
+                let alone = kill(nix::unistd::Pid::from_raw(-1), None) == Err(nix::Error::ESRCH);
+                Message::PayloadEnded { status: status.as_raw(), alone }.send(report);
                 return 0;
             }
             Ok(_) | Err(Errno::INTR) => {}

@@ -10,7 +10,7 @@ use crate::id_map::IdMap;
 use crate::limits::Limits;
 use crate::program::{self, StepList};
 use crate::step::{GROUPS_MAX, Groups, Prefixes, Step};
-use crate::sys::Arguments;
+use crate::template;
 use crate::text::{Strings, Text, concatenated};
 
 /// The most bytes of options that mount(2) takes: one page.
@@ -36,7 +36,6 @@ pub(crate) fn compile(
     setup.push(&Step::DieWithParent)?;
     setup.mount_base(limits)?;
     setup.mount_trees(rootfs)?;
-    setup.mount_system_directories()?;
     setup.place_trees(rootfs)?;
     setup.furnish(command)?;
     let payload = payload_steps(command, limits, id_map)?;
@@ -62,14 +61,9 @@ impl Compiler {
             (c_string(limits.disk.to_string())?, c_string(limits.inodes.to_string())?);
         let (size, inodes) = (Text(&size), Text(&inodes));
         self.push(&Step::MountTmpfs { size, inodes, at: Text(c"base") })?;
-        for (path, mode) in [
-            (c"layers", 0o755),
-            (c"root", 0o755),
-            (c"proc", 0o555),
-            (c"pts", 0o755),
-            (c"shm", 0o1777),
-            (c"tmp", 0o1777),
-        ] {
+        for (path, mode) in
+            [(c"layers", 0o755), (c"root", 0o755), (c"shm", 0o1777), (c"tmp", 0o1777)]
+        {
             self.push(&Step::MakeDirectory { path: Text(path), mode })?;
         }
         Ok(())
@@ -94,19 +88,17 @@ impl Compiler {
             if number > 0 {
                 self.push(&Step::MakeDirectory { path: Text(&at), mode: 0o755 })?;
             }
+            if number == 0 && has_etc_or_none(&tree.layers) {
+                lower.insert(0, template::FURNITURE.to_owned());
+            }
             let lower = lower.join(":");
             let options =
                 format!("lowerdir={lower},upperdir={upper},workdir={work},userxattr,volatile");
             if options.len() >= MOUNT_OPTIONS_MAX {
                 return Err(Kind::TooManyLayers { layers: tree.layers.len() }.into());
             }
-            self.push(&Step::Mount {
-                kind: Text(c"overlay"),
-                at: Text(&at),
-                no_dev: true,
-                no_exec: false,
-                options: Text(&c_string(options)?),
-            })?;
+            let options = c_string(options)?;
+            self.push(&Step::MountOverlay { at: Text(&at), options: Text(&options) })?;
         }
         Ok(())
     }
@@ -132,26 +124,6 @@ impl Compiler {
         }
     }
 
-    /// Mounts what is made afresh for each sandbox, in the base: /proc and the pseudo-terminals.
-    fn mount_system_directories(&mut self) -> Result<()> {
-        self.push(&Step::Mount {
-            kind: Text(c"proc"),
-            at: Text(c"proc"),
-            no_dev: true,
-            no_exec: true,
-            options: Text(c""),
-        })?;
-        // Root inside may write the settings of its network namespace without any capability.
-        self.push(&Step::MakeReadOnly { path: Text(c"proc/sys") })?;
-        self.push(&Step::Mount {
-            kind: Text(c"devpts"),
-            at: Text(c"pts"),
-            no_dev: false,
-            no_exec: true,
-            options: Text(c"newinstance,ptmxmode=0666,mode=0620"),
-        })
-    }
-
     /// Puts the trees and the system directories in their places and makes the result `/`.
     fn place_trees(&mut self, rootfs: &Rootfs) -> Result<()> {
         for (number, tree) in rootfs.trees.iter().enumerate().skip(1) {
@@ -163,23 +135,41 @@ impl Compiler {
             let (from, at) = (Text(&from), Text(&at));
             self.push(&Step::Place { from, at, no_exec: false, read_only: false })?;
         }
-        for (from, at, no_exec, read_only) in SYSTEM_DIRECTORIES {
-            self.push(&Step::Place { from: Text(from), at: Text(at), no_exec, read_only })?;
-        }
+        self.mount_system_directories()?;
         self.push(&Step::EnterRoot)
+    }
+
+    /// Mounts /proc, /dev, /dev/pts, /dev/shm and /tmp, from nothing of the image's. What lies in
+    /// `dev` is the nursery's, beside the base, and the same for all.
+    fn mount_system_directories(&mut self) -> Result<()> {
+        let none = Text(c"");
+        self.push(&Step::MountAt {
+            kind: Text(c"proc"),
+            at: Text(c"proc"),
+            no_dev: true,
+            options: none,
+        })?;
+        // Root inside may write the settings of its network namespace without any capability.
+        self.push(&Step::MakeReadOnly { at: Text(c"proc/sys") })?;
+        let place = |from, at, no_exec, read_only| Step::Place {
+            from: Text(from),
+            at: Text(at),
+            no_exec,
+            read_only,
+        };
+        self.push(&place(c"../dev", c"dev", true, true))?;
+        self.push(&Step::MountAt {
+            kind: Text(c"devpts"),
+            at: Text(c"dev/pts"),
+            no_dev: false,
+            options: Text(c"newinstance,ptmxmode=0666,mode=0620"),
+        })?;
+        self.push(&place(c"shm", c"dev/shm", true, false))?;
+        self.push(&place(c"tmp", c"tmp", false, false))
     }
 
     /// Sets the room up for the payload: files and working directory.
     fn furnish(&mut self, command: &Command) -> Result<()> {
-        for (name, content) in NETWORK_FILES {
-            self.push(&Step::PlaceFile {
-                directory: Prefixes(Strings::from_bytes(c"etc".to_bytes_with_nul())),
-                name: Text(name),
-                content,
-                mode: 0o644,
-                owner: None,
-            })?;
-        }
         let owner = self.owner(&command.identity);
         for file in &command.files {
             self.place_file(file, owner)?;
@@ -190,8 +180,7 @@ impl Compiler {
         let path = c_string(command.workdir.as_os_str())?;
         self.push(&Step::ChangeDirectory { path: Text(&path) })?;
         if command.pid_one == PidOne::Init {
-            let arguments = Arguments::of_this_process()?;
-            self.push(&Step::HideFromPayload { arguments })?;
+            self.push(&Step::HideFromPayload)?;
         }
         Ok(())
     }
@@ -220,24 +209,6 @@ impl Compiler {
     }
 }
 
-/// Which directories of the base lie where in the root file system, without programs and without
-/// writes. `dev` is the nursery's, beside the base.
-const SYSTEM_DIRECTORIES: [(&CStr, &CStr, bool, bool); 5] = [
-    (c"proc", c"proc", true, false),
-    (c"../dev", c"dev", true, true),
-    (c"pts", c"dev/pts", true, false),
-    (c"shm", c"dev/shm", true, false),
-    (c"tmp", c"tmp", false, false),
-];
-
-/// Files of /etc that describe the sandbox's network: names resolve to loopback or, at once, to
-/// nothing.
-const NETWORK_FILES: [(&CStr, &[u8]); 3] = [
-    (c"hosts", b"127.0.0.1\tlocalhost belljar\n::1\tlocalhost\n"),
-    (c"hostname", b"belljar\n"),
-    (c"resolv.conf", b""),
-];
-
 fn payload_steps(command: &Command, limits: &Limits, id_map: IdMap) -> Result<StepList> {
     let mut steps = StepList::default();
     steps.push(&Step::StartSession)?;
@@ -247,7 +218,6 @@ fn payload_steps(command: &Command, limits: &Limits, id_map: IdMap) -> Result<St
         steps.push(&Step::ChangeIdentity { uid, gid, groups: groups_of(groups)? })?;
     }
     steps.push(&Step::DropPrivileges)?;
-    steps.push(&Step::FilterSystemCalls)?;
     if command.pid_one == PidOne::Payload {
         // A change of ids has revoked the setup's request.
         steps.push(&Step::DieWithParent)?;
@@ -262,6 +232,13 @@ fn groups_of(groups: &[u32]) -> Result<Groups> {
     let too_many = || Kind::TooManyGroups { count: groups.len(), max: GROUPS_MAX };
     ids.get_mut(..groups.len()).ok_or_else(too_many)?.copy_from_slice(groups);
     Ok(Groups { count: u32::try_from(groups.len()).map_err(|_| too_many())?, ids })
+}
+
+/// Whether the image's /etc is a directory, or missing. The nursery's files of /etc are laid over
+/// such an image; one that has a link there keeps it, without them.
+fn has_etc_or_none(layers: &[PathBuf]) -> bool {
+    let etc = layers.iter().find_map(|layer| layer.join("etc").symlink_metadata().ok());
+    etc.is_none_or(|etc| etc.is_dir())
 }
 
 /// The place in the base where a tree is put together.

@@ -84,7 +84,7 @@ fn step_hint(step: &str, errno: &Errno) -> &'static str {
              containers: start the outer container with unmasked paths \
              (docker: --security-opt systempaths=unconfined)"
         }
-        Errno::ELOOP if step.starts_with("put ") => {
+        Errno::ELOOP if step.contains(" on /") => {
             "\nhint: the image has a symbolic link where a directory must be"
         }
         Errno::ENXIO if step.starts_with("bind the device") => {

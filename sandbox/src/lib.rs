@@ -24,6 +24,7 @@ mod error;
 mod filter;
 mod id_map;
 mod limits;
+mod memory;
 mod nursery;
 mod outcome;
 mod perform;

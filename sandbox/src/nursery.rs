@@ -39,8 +39,9 @@ thread_local! {
 /// A nursery that waits for requests.
 #[derive(Debug)]
 pub(crate) struct Nursery {
-    // Dropped first: the process ends when the socket does, and is killed besides.
     process: Process,
+    /// The init of the run before, which may still be taking its sandbox down.
+    last: Option<Process>,
     socket: OwnedFd,
     user_namespace: OwnedFd,
     /// The ids that the map was written for.
@@ -57,14 +58,16 @@ impl Nursery {
         }
     }
 
-    /// Keeps the nursery for this thread's next run.
-    pub(crate) fn put_back(self) {
+    /// Keeps the nursery for this thread's next run, and the init of the run before until then:
+    /// taking a sandbox down takes the kernel a while, in which the next one can be made.
+    pub(crate) fn put_back(mut self, last: Process) {
+        self.last = Some(last);
         SPARE.set(Some(self));
     }
 
     fn start(id_map: IdMap, identity: &Identity) -> Result<Self> {
         let (ours, theirs) = socket_pair()?;
-        let steps = template::steps(id_map);
+        let steps = template::steps(id_map)?;
         let process = Process::start(NAMESPACES, || child::nurse(theirs.as_fd(), &steps))?;
         drop(theirs);
         id_map.write(process.pid(), identity)?;
@@ -75,7 +78,8 @@ impl Nursery {
         })?;
         send(&ours, b"g", SendFlags::NOSIGNAL).map_err(talk_failed)?;
         let mapped = id_map.mapped(identity);
-        let nursery = Self { process, socket: ours, user_namespace: user_namespace.into(), mapped };
+        let user_namespace = user_namespace.into();
+        let nursery = Self { process, last: None, socket: ours, user_namespace, mapped };
         match nursery.answer()? {
             Message::Ready => Ok(nursery),
             Message::StepFailed { index, errno } => {
@@ -93,7 +97,7 @@ impl Nursery {
 
     /// Starts the init of a sandbox, as a child of this process.
     pub(crate) fn start_init(
-        &self,
+        &mut self,
         program: BorrowedFd<'_>,
         program_bytes: usize,
         ends: &ChildEnds,
@@ -102,7 +106,9 @@ impl Nursery {
         let ChildEnds { stdin, stdout, stderr, report } = ends;
         let fixed = [program, stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), report.as_fd()];
         request::send(self.socket.as_fd(), program_bytes, fixed, layers).map_err(talk_failed)?;
-        match self.answer()? {
+        let answer = self.answer()?;
+        self.last = None;
+        match answer {
             Message::Started { pid } => Process::adopt(pid),
             Message::NoProcess { errno } => {
                 Err(Kind::system("make the namespaces of a sandbox")(Errno::from_raw(errno)))

@@ -69,13 +69,12 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         Step::MakeSymlink { path, target } => Ok(rustix::fs::symlinkat(&*target, CWD, &*path)?),
         Step::BindLayer { source, at } => bind_layer(&source, &at),
         Step::AttachLayer { index, at, .. } => attach_layer(context.request()?, index, &at),
-        Step::Mount { kind, at, no_dev, no_exec, options } => {
-            let mut flags = MountFlags::NOSUID;
-            flags.set(MountFlags::NODEV, no_dev);
-            flags.set(MountFlags::NOEXEC, no_exec);
-            Ok(mount::mount(&*kind, &*at, &*kind, flags, &*options)?)
+        Step::MountOverlay { at, options } => {
+            let flags = MountFlags::NOSUID | MountFlags::NODEV;
+            Ok(mount::mount(c"overlay", &*at, c"overlay", flags, &*options)?)
         }
-        Step::MakeReadOnly { path } => make_read_only(&path),
+        Step::MountAt { kind, at, no_dev, options } => mount_at(&kind, &at, no_dev, &options),
+        Step::MakeReadOnly { at } => make_read_only(&at),
         Step::BindDevice { source, at, major, minor } => bind_device(&source, &at, major, minor),
         Step::Place { from, at, no_exec, read_only } => {
             let mut attributes = 0;
@@ -90,8 +89,12 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
             place_file(directory, &name, content, mode, owner)
         }
         Step::ChangeDirectory { path } => Ok(process::chdir(&*path)?),
-        Step::HideFromPayload { ref arguments } => {
+        Step::HideArguments { ref arguments } => {
             sys::blank_arguments(arguments);
+            Ok(())
+        }
+        Step::LeaveMemory { start, end } => Ok(sys::leave_out_of_copies(start, end)?),
+        Step::HideFromPayload => {
             thread::set_name(c"init")?;
             Ok(process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
         }
@@ -202,11 +205,25 @@ fn attach_layer(request: &Request, index: u32, at: &CStr) -> Result<(), Failure>
     Ok(sys::close_range(number, number)?)
 }
 
-fn make_read_only(path: &CStr) -> Result<(), Failure> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let tree = mount::open_tree(CWD, path, flags)?;
+fn mount_at(kind: &CStr, at: &CStr, no_dev: bool, options: &CStr) -> Result<(), Failure> {
+    let place = open_place(at)?;
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let base = openat(CWD, c".", directory, Mode::empty())?;
+    let mut flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+    flags.set(MountFlags::NODEV, no_dev);
+    process::fchdir(&place)?;
+    mount::mount(kind, c".", kind, flags, options)?;
+    Ok(process::fchdir(&base)?)
+}
+
+fn make_read_only(at: &CStr) -> Result<(), Failure> {
+    let place = open_place(at)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = mount::open_tree(place.as_fd(), c"", flags)?;
     sys::mount_setattr(tree.as_fd(), libc::MOUNT_ATTR_RDONLY, None)?;
-    Ok(mount::move_mount(tree, c"", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    attach(&tree, &place)
 }
 
 /// The device is looked at before it is bound: what lies under the name on the host must be the
@@ -230,13 +247,7 @@ fn bind_device(source: &CStr, at: &CStr, major: u32, minor: u32) -> Result<(), F
 }
 
 fn place(from: &CStr, at: &CStr, attributes: u64) -> Result<(), Failure> {
-    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = openat(CWD, c"root", directory, Mode::empty())?;
-    if !at.to_bytes().contains(&b'/') {
-        exists_or(mkdirat(&root, at, Mode::from_raw_mode(0o755)))?;
-    }
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let target = openat2(&root, at, directory, Mode::empty(), beneath)?;
+    let place = open_place(at)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_RECURSIVE;
@@ -244,8 +255,28 @@ fn place(from: &CStr, at: &CStr, attributes: u64) -> Result<(), Failure> {
     if attributes != 0 {
         sys::mount_setattr(tree.as_fd(), attributes, None)?;
     }
+    attach(&tree, &place)
+}
+
+/// Opens a place in the root file system: made at its top where it is missing, looked up beneath it
+/// and through no symbolic link.
+fn open_place(at: &CStr) -> Result<OwnedFd, Failure> {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat(CWD, c"root", directory, Mode::empty())?;
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    match openat2(&root, at, directory, Mode::empty(), beneath) {
+        Err(Errno::NOENT) if !at.to_bytes().contains(&b'/') => {
+            mkdirat(&root, at, Mode::from_raw_mode(0o755))?;
+            Ok(openat2(&root, at, directory, Mode::empty(), beneath)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Attaches a detached mount.
+fn attach(tree: &OwnedFd, place: &OwnedFd) -> Result<(), Failure> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    Ok(mount::move_mount(tree, c"", target, c"", flags)?)
+    Ok(mount::move_mount(tree, c"", place, c"", flags)?)
 }
 
 /// Every sandbox starts from a copy of the nursery's mounts, so the fewer the better. But the kernel
@@ -389,12 +420,4 @@ fn last_component(path: &CStr) -> &CStr {
     let bytes = path.to_bytes_with_nul();
     let start = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     CStr::from_bytes_with_nul(bytes.get(start..).unwrap_or_default()).unwrap_or(c"")
-}
-
-/// Takes "there is one already" for success.
-fn exists_or(result: Result<(), Errno>) -> Result<(), Errno> {
-    match result {
-        Err(Errno::EXIST) => Ok(()),
-        other => other,
-    }
 }

@@ -14,8 +14,8 @@ pub(crate) enum Message {
     Ready,
     /// The nursery has started an init with this number.
     Started { pid: i32 },
-    /// The payload ended with this wait status (wait(2)).
-    PayloadEnded { status: i32 },
+    /// The payload ended with this wait status (wait(2)), and left other processes or none.
+    PayloadEnded { status: i32, alone: bool },
 }
 
 /// Bytes of a message: its kind, an index and a number.
@@ -33,7 +33,7 @@ impl Message {
             Self::NoProcess { errno } => (2, 0, errno),
             Self::Ready => (3, 0, 0),
             Self::Started { pid } => (4, 0, pid),
-            Self::PayloadEnded { status } => (5, 0, status),
+            Self::PayloadEnded { status, alone } => (5, alone.into(), status),
         };
         let mut bytes = [0; MESSAGE_BYTES];
         bytes[..4].copy_from_slice(&u32::to_ne_bytes(kind));
@@ -52,7 +52,7 @@ impl Message {
             2 => Some(Self::NoProcess { errno: number }),
             3 => Some(Self::Ready),
             4 => Some(Self::Started { pid: number }),
-            5 => Some(Self::PayloadEnded { status: number }),
+            5 => Some(Self::PayloadEnded { status: number, alone: index != 0 }),
             _ => None,
         }
     }
@@ -69,7 +69,8 @@ mod tests {
             Message::NoProcess { errno: 11 },
             Message::Ready,
             Message::Started { pid: 4711 },
-            Message::PayloadEnded { status: 0x700 },
+            Message::PayloadEnded { status: 0x700, alone: false },
+            Message::PayloadEnded { status: 0, alone: true },
         ] {
             assert_eq!(Message::from_bytes(message.to_bytes()), Some(message));
         }

@@ -74,7 +74,7 @@ impl Sandbox {
     pub fn steps(&self) -> Result<Vec<String>> {
         let program = self.read_program()?;
         let own = Reader::new(&program).into_iter().flat_map(|(_, steps)| steps);
-        let steps = template::steps(self.id_map).into_iter().chain(own);
+        let steps = template::steps(self.id_map)?.into_iter().chain(own);
         Ok(steps.map(|step| step.to_string()).collect())
     }
 
@@ -87,7 +87,7 @@ impl Sandbox {
     /// The sandbox could not be set up, or was ended from outside. Whatever happened, nothing of
     /// it is left.
     pub fn run(&self, streams: Streams) -> Result<Outcome> {
-        let nursery = Nursery::take(self.id_map, &self.identity)?;
+        let mut nursery = Nursery::take(self.id_map, &self.identity)?;
         let layers = nursery.map_layers(&self.mapped_layers)?;
         let (child_ends, ends) = descriptors::make(self.id_map.outside(&self.identity))?;
         let program = self.program.as_fd();
@@ -107,14 +107,18 @@ impl Sandbox {
             init,
             _guard: guard,
             report: ends.report,
+            awaits_report: true,
+            message: None,
             stdin: Feed::new(ends.stdin, streams.stdin),
             stdout: Drain::new(Stream::Stdout, ends.stdout, streams.stdout, limit),
             stderr: Drain::new(Stream::Stderr, ends.stderr, streams.stderr, limit),
             started,
         };
         let ended = running.watch(&self.limits)?;
-        nursery.put_back();
-        self.explain(ended)
+        let ending = self.explain(&ended);
+        nursery.put_back(ended.init);
+        let Ended { stdout, stderr, wall, .. } = ended;
+        Ok(Outcome { ending: ending?, stdout, stderr, wall })
     }
 
     fn read_program(&self) -> Result<Vec<u8>> {
@@ -145,17 +149,22 @@ struct Running {
     init: Process,
     _guard: Option<Process>,
     report: OwnedFd,
+    awaits_report: bool,
+    message: Option<Message>,
     stdin: Feed,
     stdout: Drain,
     stderr: Drain,
     started: Instant,
 }
 
-/// A sandbox of which nothing runs any more.
+/// A sandbox whose payload runs no more.
 struct Ended {
+    /// Init, which may still be taking the sandbox down.
+    init: Process,
     /// Why we killed it, if we did.
     killed: Option<Ending>,
-    status: WaitStatus,
+    /// How PID 1 ended, if that was waited for.
+    status: Option<WaitStatus>,
     message: Option<Message>,
     stdout: Captured,
     stderr: Captured,
@@ -166,39 +175,58 @@ impl Running {
     /// Moves bytes until the sandbox has ended by itself or passed a limit.
     fn watch(mut self, limits: &Limits) -> Result<Ended> {
         let deadline = limits.wall.and_then(|wall| Some((self.started.checked_add(wall)?, wall)));
-        let mut killed = loop {
+        let (mut killed, told_all) = loop {
             let left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
             if let Some((_, limit)) = deadline
                 && left.is_some_and(|left| left.is_zero())
             {
-                break Some(Ending::TimedOut { limit });
+                break (Some(Ending::TimedOut { limit }), false);
             }
             match self.step(left)? {
+                Progress::Running if self.has_told_all() => break (None, true),
                 Progress::Running => {}
-                Progress::Ended => break None,
+                Progress::Ended => break (None, false),
                 Progress::LimitPassed(stream) => {
-                    break Some(Ending::OutputLimit { stream, limit: limits.output });
+                    break (Some(Ending::OutputLimit { stream, limit: limits.output }), false);
                 }
             }
         };
-        self.init.kill();
-        let status = self.init.reap()?;
+        // What has told all is on its way out already, and need not be waited for.
+        let status = match told_all {
+            true => None,
+            false => {
+                self.init.kill();
+                Some(self.init.reap()?)
+            }
+        };
         let wall = self.started.elapsed();
         for drain in [&mut self.stdout, &mut self.stderr] {
             if let Err(LimitPassed(stream)) = drain.finish() {
                 killed.get_or_insert(Ending::OutputLimit { stream, limit: limits.output });
             }
         }
-        let message = read_message(&self.report);
+        let message = self.message.or_else(|| read_message(&self.report));
         let (stdout, stderr) = (self.stdout.into_captured(), self.stderr.into_captured());
-        Ok(Ended { killed, status, message, stdout, stderr, wall })
+        Ok(Ended { init: self.init, killed, status, message, stdout, stderr, wall })
+    }
+
+    /// Whether the payload has ended, no process of its is left, and nothing can follow on its
+    /// streams.
+    fn has_told_all(&self) -> bool {
+        matches!(self.message, Some(Message::PayloadEnded { alone: true, .. }))
+            && self.stdout.is_at_end()
+            && self.stderr.is_at_end()
     }
 
     /// Waits until something can be moved, the sandbox has ended or `left` has passed.
     fn step(&mut self, left: Option<Duration>) -> Result<Progress> {
-        let init = Some((self.init.pidfd(), PollFlags::POLLIN));
-        let interests =
-            [init, self.stdin.interest(), self.stdout.interest(), self.stderr.interest()];
+        let interests = [
+            Some((self.init.pidfd(), PollFlags::POLLIN)),
+            self.awaits_report.then_some((self.report.as_fd(), PollFlags::POLLIN)),
+            self.stdin.interest(),
+            self.stdout.interest(),
+            self.stderr.interest(),
+        ];
         let mut polled: Vec<_> = interests
             .into_iter()
             .flatten()
@@ -210,7 +238,7 @@ impl Running {
             Err(errno) => return Err(Kind::system("watch the sandbox")(errno)),
         }
         let mut ready = polled.iter().map(|polled| polled.any().unwrap_or(true));
-        let [ended, stdin, stdout, stderr] =
+        let [ended, reported, stdin, stdout, stderr] =
             interests.map(|interest| interest.is_some() && ready.next().unwrap_or(false));
         if stdin {
             self.stdin.advance();
@@ -220,7 +248,14 @@ impl Running {
                 return Ok(Progress::LimitPassed(stream));
             }
         }
-        Ok(if ended { Progress::Ended } else { Progress::Running })
+        if ended {
+            return Ok(Progress::Ended);
+        }
+        if reported {
+            self.message = read_message(&self.report);
+            self.awaits_report = false;
+        }
+        Ok(Progress::Running)
     }
 }
 
@@ -250,26 +285,23 @@ fn read_message(report: &OwnedFd) -> Option<Message> {
 
 impl Sandbox {
     /// Makes one story of why we killed it, what the child reported and how PID 1 ended.
-    fn explain(&self, ended: Ended) -> Result<Outcome> {
-        let ending = match (ended.message, ended.killed, ended.status) {
-            (Some(Message::StepFailed { index, errno }), ..) => self.failed_step(index, errno)?,
+    fn explain(&self, ended: &Ended) -> Result<Ending> {
+        match (ended.message, ended.killed, ended.status) {
+            (Some(Message::StepFailed { index, errno }), ..) => self.failed_step(index, errno),
             (Some(Message::NoProcess { errno }), ..) => {
-                return Err(Kind::system("start the payload's process")(Errno::from_raw(errno)));
+                Err(Kind::system("start the payload's process")(Errno::from_raw(errno)))
             }
-            (_, Some(ending), _) => ending,
-            (Some(Message::PayloadEnded { status }), None, _) => ending_of(status),
-            (_, None, WaitStatus::Exited(_, code)) if self.pid_one == PidOne::Payload => {
-                Ending::Exited(code)
+            (_, Some(ending), _) => Ok(ending),
+            (Some(Message::PayloadEnded { status, .. }), None, _) => Ok(ending_of(status)),
+            (_, None, Some(WaitStatus::Exited(_, code))) if self.pid_one == PidOne::Payload => {
+                Ok(Ending::Exited(code))
             }
-            (_, None, WaitStatus::Signaled(_, signal, _)) if self.pid_one == PidOne::Payload => {
-                Ending::Signaled(signal as i32)
-            }
-            (_, None, WaitStatus::Signaled(_, signal, _)) => {
-                return Err(Kind::InitKilled { signal: signal as i32 }.into());
-            }
-            (_, None, _) => return Err(Kind::InitEnded.into()),
-        };
-        Ok(Outcome { ending, stdout: ended.stdout, stderr: ended.stderr, wall: ended.wall })
+            (_, None, Some(WaitStatus::Signaled(_, signal, _))) => match self.pid_one {
+                PidOne::Payload => Ok(Ending::Signaled(signal as i32)),
+                PidOne::Init => Err(Kind::InitKilled { signal: signal as i32 }.into()),
+            },
+            (_, None, _) => Err(Kind::InitEnded.into()),
+        }
     }
 
     /// A program that could not be executed is an ending; any other step is our failure.

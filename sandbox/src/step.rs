@@ -47,10 +47,13 @@ pub(crate) enum Step<'a> {
     BindLayer { source: Text<'a>, at: Text<'a> },
     /// Attach a layer whose ids the parent has mapped: the `index`th mount that it hands over.
     AttachLayer { source: Text<'a>, index: u32, at: Text<'a> },
-    /// Mount a file system in the base.
-    Mount { kind: Text<'a>, at: Text<'a>, no_dev: bool, no_exec: bool, options: Text<'a> },
-    /// Make a directory of the base unchangeable.
-    MakeReadOnly { path: Text<'a> },
+    /// Mount an overlay in the base.
+    MountOverlay { at: Text<'a>, options: Text<'a> },
+    /// Mount a file system of the kernel's, without programs, in its place in the root file system;
+    /// see `Place`.
+    MountAt { kind: Text<'a>, at: Text<'a>, no_dev: bool, options: Text<'a> },
+    /// Make what lies at a place in the root file system unchangeable.
+    MakeReadOnly { at: Text<'a> },
     /// Bind one of the host's harmless character devices into the base's `dev`.
     BindDevice { source: Text<'a>, at: Text<'a>, major: u32, minor: u32 },
     /// Put a directory of the base, with what is mounted below it, in its place in the root file
@@ -73,8 +76,12 @@ pub(crate) enum Step<'a> {
     },
     /// Go to the payload's working directory.
     ChangeDirectory { path: Text<'a> },
-    /// Keep the payload from looking into this process, whose command line names paths of the host.
-    HideFromPayload { arguments: Arguments },
+    /// Empty the command line that everybody can read: it names paths of the host.
+    HideArguments { arguments: Arguments },
+    /// Leave memory of the parent's out of every further copy of this process.
+    LeaveMemory { start: usize, end: usize },
+    /// Be known as init, and keep the payload from looking into this process.
+    HideFromPayload,
     /// Leave the terminal and process group of the host.
     StartSession,
     /// Bound the number of processes and threads, and write no core dump.
@@ -145,13 +152,16 @@ impl fmt::Display for Step<'_> {
             Self::AttachLayer { source, at, .. } => {
                 write!(formatter, "attach the layer {source}, its ids mapped, on {at}")
             }
-            Self::Mount { kind, at, options, .. } if options.is_empty() => {
-                write!(formatter, "mount {kind} on {at}")
+            Self::MountOverlay { at, options } => {
+                write!(formatter, "mount overlay on {at} ({options})")
             }
-            Self::Mount { kind, at, options, .. } => {
-                write!(formatter, "mount {kind} on {at} ({options})")
+            Self::MountAt { kind, at, options, .. } if options.is_empty() => {
+                write!(formatter, "mount {kind} on /{at}")
             }
-            Self::MakeReadOnly { path } => write!(formatter, "make {path} read-only"),
+            Self::MountAt { kind, at, options, .. } => {
+                write!(formatter, "mount {kind} on /{at} ({options})")
+            }
+            Self::MakeReadOnly { at } => write!(formatter, "make /{at} read-only"),
             Self::BindDevice { source, at, .. } => {
                 write!(formatter, "bind the device {source} on {at}")
             }
@@ -171,7 +181,11 @@ impl fmt::Display for Step<'_> {
             Self::ChangeDirectory { path } => {
                 write!(formatter, "change to the working directory {path}")
             }
-            Self::HideFromPayload { .. } => formatter.write_str("hide init from the payload"),
+            Self::HideArguments { .. } => formatter.write_str("empty the command line"),
+            Self::LeaveMemory { start, end } => {
+                write!(formatter, "leave {} KiB of memory out of copies", (end - start) / 1024)
+            }
+            Self::HideFromPayload => formatter.write_str("hide init from the payload"),
             Self::StartSession => formatter.write_str("start a session of its own"),
             Self::LimitProcesses { processes } => {
                 write!(formatter, "limit the payload to {processes} processes and no core dump")

@@ -240,6 +240,11 @@ impl Drain {
         Ok(Received::Something)
     }
 
+    /// Whether nothing can follow, and nothing waits to be passed on.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.interest().is_none()
+    }
+
     /// Ends the stream and gives what was kept.
     pub(crate) fn into_captured(self) -> Captured {
         match self.sink {

@@ -210,6 +210,20 @@ pub(crate) fn blank_arguments(arguments: &Arguments) {
     unsafe { ptr::write_bytes(start as *mut u8, 0, end - start) };
 }
 
+/// Leaves a range of this process's memory out of every copy made of it (madvise(2)).
+pub(crate) fn leave_out_of_copies(start: usize, end: usize) -> Result<(), Errno> {
+    // SAFETY: changes nothing in this process; the pages are missing in its children only, which
+    // use none of the parent's allocations.
+    let result = unsafe {
+        libc::madvise(ptr::without_provenance_mut(start), end - start, libc::MADV_DONTFORK)
+    };
+    match Errno::result(result) {
+        // Another thread of the parent has given the range back meanwhile.
+        Ok(_) | Err(Errno::ENOMEM) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Gives every signal its default disposition, ignored ones too: execve(2) keeps "ignored", and
 /// Rust's runtime ignores SIGPIPE. Not through libc, which refuses the two signals it uses itself.
 pub(crate) fn default_signal_dispositions() {

@@ -1,8 +1,11 @@
 //! What the nursery prepares once for all its sandboxes: the steps of the nursery.
 
+use crate::error::Result;
 use crate::id_map::IdMap;
-use crate::step::Step;
-use crate::text::Text;
+use crate::memory;
+use crate::step::{Prefixes, Step};
+use crate::sys::Arguments;
+use crate::text::{Strings, Text};
 
 /// The host name of every sandbox.
 const HOSTNAME: Text<'_> = Text(c"belljar");
@@ -26,17 +29,34 @@ const DEVICE_LINKS: [(Text<'_>, Text<'_>); 5] = [
     (Text(c"dev/ptmx"), Text(c"pts/ptmx")),
 ];
 
+/// A layer for every image, as seen from the base.
+pub(crate) const FURNITURE: &str = "../furniture";
+
+/// Files of /etc that describe a sandbox's network: names resolve to loopback or, at once, to
+/// nothing.
+const NETWORK_FILES: [(Text<'_>, &[u8]); 3] = [
+    (Text(c"hosts"), b"127.0.0.1\tlocalhost belljar\n::1\tlocalhost\n"),
+    (Text(c"hostname"), b"belljar\n"),
+    (Text(c"resolv.conf"), b""),
+];
+
+/// Where they are written in the nursery's tmpfs.
+const FURNITURE_ETC: Prefixes<'_> = Prefixes(Strings::from_bytes(b"furniture\0furniture/etc\0"));
+
 /// Enters the nursery's namespaces and builds, in a tmpfs that becomes its root, `dev` with what every
-/// sandbox finds there, and the directory `base`, where each mounts its own.
-pub(crate) fn steps(id_map: IdMap) -> Vec<Step<'static>> {
+/// sandbox finds there, the layer that every image gets, and the directory `base`, where each mounts its own.
+pub(crate) fn steps(id_map: IdMap) -> Result<Vec<Step<'static>>> {
+    let arguments = Arguments::of_this_process()?;
     let mut steps = vec![Step::CloseInherited, Step::SetUmask, Step::AwaitIdMaps];
     if id_map == IdMap::Range {
         steps.push(Step::BecomeRoot);
     }
     steps.extend([
         Step::DieWithParent,
+        Step::HideArguments { arguments },
         Step::ResetSignals,
         Step::DropBoundingSet,
+        Step::FilterSystemCalls,
         Step::RaiseLoopback,
         Step::SetHostname { name: HOSTNAME },
         Step::MakeMountsPrivate,
@@ -50,8 +70,17 @@ pub(crate) fn steps(id_map: IdMap) -> Vec<Step<'static>> {
         major,
         minor,
     }));
+    steps.extend(NETWORK_FILES.map(|(name, content)| Step::PlaceFile {
+        directory: FURNITURE_ETC,
+        name,
+        content,
+        mode: 0o644,
+        owner: None,
+    }));
     steps.extend(DEVICE_LINKS.map(|(path, target)| Step::MakeSymlink { path, target }));
+    let allocated = memory::allocated().into_iter();
+    steps.extend(allocated.map(|range| Step::LeaveMemory { start: range.start, end: range.end }));
     // Root hands the layers over; an ordinary user's are found by their paths.
     steps.push(Step::LeaveHost { keep: id_map == IdMap::Single });
-    steps
+    Ok(steps)
 }

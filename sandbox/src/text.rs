@@ -67,7 +67,7 @@ impl<'a> Strings<'a> {
     }
 
     /// Strings as [`concatenated`] made them.
-    pub(crate) fn from_bytes(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn from_bytes(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 }
