@@ -3,6 +3,7 @@
 //! Everything here runs in copies of a process that had several threads, so it keeps the rule of
 //! [`crate::sys`]: nothing allocates, locks or panics.
 
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::sys::signal::kill;
@@ -10,12 +11,12 @@ use rustix::io::Errno;
 use rustix::process;
 
 use crate::command::PidOne;
-use crate::perform::{Context, Failure, close_inherited, perform};
+use crate::perform::{Context, Failure, Run, close_inherited, perform};
 use crate::program::Reader;
 use crate::report::Message;
 use crate::request::Request;
 use crate::step::Step;
-use crate::sys;
+use crate::sys::{self, Mapping};
 
 /// The namespaces that every run has for itself. The user and the network namespace are the
 /// nursery's.
@@ -26,37 +27,55 @@ const NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP;
 
 /// The nursery: holds a user and a network namespace, and starts an init in them for each request.
-/// Each init is a child of the parent's own, which alone waits for it. Ends with the parent.
-pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>]) -> u8 {
-    let context = Context { lifeline: socket, request: None };
+/// Each init is a child of the parent's own, which alone waits for it; it works in the nursery's
+/// memory, and the nursery goes on when it is ending. Ends with the parent.
+///
+/// `allocated` is memory that nothing uses once `steps` are done: what the parent had allocated,
+/// the steps themselves among it.
+pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>], allocated: &[Range<usize>]) -> u8 {
+    let context = Context { lifeline: socket, run: None };
     let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
     if let Err((index, failure)) = walk(&mut steps.iter().copied(), count, 0, context) {
         Message::StepFailed { index, errno: failure.0 }.send(socket);
         return 1;
     }
+    forget(allocated);
     Message::Ready.send(socket);
     while let Some(request) = Request::receive(socket) {
-        let init = sys::clone_child(NAMESPACES | libc::CLONE_PARENT, || live(&request, socket));
-        let answer = match init {
-            Ok(child) => Message::Started { pid: child.pid.as_raw() },
-            Err(errno) => Message::NoProcess { errno: errno as i32 },
-        };
-        answer.send(socket);
+        if let Err(errno) = start_init(&request, socket) {
+            Message::NoProcess { errno: errno as i32 }.send(socket);
+        }
     }
     0
 }
 
+/// Gives memory back. The list lies in such memory itself, so it is copied to the stack first; what
+/// does not fit there is kept.
+fn forget(allocated: &[Range<usize>]) {
+    let mut ranges = [const { 0..0 }; 128];
+    for (place, range) in ranges.iter_mut().zip(allocated) {
+        *place = range.clone();
+    }
+    ranges.into_iter().filter(|range| !range.is_empty()).for_each(sys::unmap);
+}
+
+fn start_init(request: &Request, socket: BorrowedFd<'_>) -> Result<(), nix::errno::Errno> {
+    let program = Mapping::of_file(request.program.as_fd(), request.program_bytes)?;
+    let scratch = Mapping::new(sys::scratch_bytes(request.program_bytes))?;
+    let run = Run { request, scratch: &scratch };
+    let flags = NAMESPACES | libc::CLONE_PARENT;
+    sys::clone_until_exec(flags, || live(run, program.bytes(), socket)).map(drop)
+}
+
 /// PID 1 of a sandbox, from clone to exit.
-fn live(request: &Request, socket: BorrowedFd<'_>) -> u8 {
-    let report = request.report.as_fd();
-    let context = Context { lifeline: report, request: Some(request) };
-    let program = match take_program(request, socket) {
-        Ok(program) => program,
-        Err(errno) => {
-            Message::NoProcess { errno: errno as i32 }.send(report);
-            return 1;
-        }
-    };
+fn live(run: Run<'_>, program: &[u8], socket: BorrowedFd<'_>) -> u8 {
+    let report = run.request.report.as_fd();
+    let context = Context { lifeline: report, run: Some(run) };
+    // The socket tells the parent who sent this.
+    Message::Started.send(socket);
+    for number in [run.request.program.as_raw_fd(), socket.as_raw_fd()] {
+        let _ = sys::close_range(number.cast_unsigned(), number.cast_unsigned());
+    }
     let Some((header, mut steps)) = Reader::new(program) else {
         Message::NoProcess { errno: libc::EBADMSG }.send(report);
         return 1;
@@ -78,23 +97,11 @@ fn live(request: &Request, socket: BorrowedFd<'_>) -> u8 {
     }
 }
 
-/// Maps the list of steps, and closes what is of no further use here.
-fn take_program(
-    request: &Request,
-    socket: BorrowedFd<'_>,
-) -> Result<&'static [u8], nix::errno::Errno> {
-    let program = sys::map_file(request.program.as_fd(), request.program_bytes)?;
-    for number in [request.program.as_raw_fd(), socket.as_raw_fd()] {
-        sys::close_range(number.cast_unsigned(), number.cast_unsigned())?;
-    }
-    Ok(program)
-}
-
 /// Init: starts the payload, reaps whatever ends, and ends with the payload; the kernel then kills
 /// what is left in the PID namespace. It keeps the capabilities of its user namespace, which the
 /// payload lacks, so the payload can neither trace nor read it.
 fn be_init(report: BorrowedFd<'_>, become_payload: impl FnOnce() -> u8) -> u8 {
-    let payload = match sys::clone_until_exec(become_payload) {
+    let payload = match sys::clone_until_exec(0, become_payload) {
         Ok(payload) => payload,
         Err(errno) => {
             Message::NoProcess { errno: errno as i32 }.send(report);

@@ -1,6 +1,6 @@
 //! From what is wanted to the list of prepared steps: safe code that may allocate and refuse.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 

@@ -9,12 +9,18 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair, sockopt};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
+    SocketType, recvmsg, send, socketpair, sockopt,
+};
+use rustix::process::Pid;
 
 use crate::command::Identity;
 use crate::descriptors::{ChildEnds, clear_of_standard_streams};
@@ -22,7 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id_map::{self, IdMap};
 use crate::process::Process;
 use crate::report::{MESSAGE_BYTES, Message};
-use crate::{child, request, template};
+use crate::{child, memory, request, template};
 
 /// The namespaces of the nursery. Each sandbox shares the user and the network namespace with it, and
 /// starts from a copy of the others: what is mounted and named there is mounted and named once.
@@ -68,7 +74,9 @@ impl Nursery {
     fn start(id_map: IdMap, identity: &Identity) -> Result<Self> {
         let (ours, theirs) = socket_pair()?;
         let steps = template::steps(id_map)?;
-        let process = Process::start(NAMESPACES, || child::nurse(theirs.as_fd(), &steps))?;
+        let allocated = memory::allocated();
+        let nurse = || child::nurse(theirs.as_fd(), &steps, &allocated);
+        let process = Process::start(NAMESPACES, nurse)?;
         drop(theirs);
         id_map.write(process.pid(), identity)?;
         let path = format!("/proc/{}/ns/user", process.pid());
@@ -80,7 +88,7 @@ impl Nursery {
         let mapped = id_map.mapped(identity);
         let user_namespace = user_namespace.into();
         let nursery = Self { process, last: None, socket: ours, user_namespace, mapped };
-        match nursery.answer()? {
+        match nursery.answer()?.0 {
             Message::Ready => Ok(nursery),
             Message::StepFailed { index, errno } => {
                 let step = steps.get(index as usize).map(ToString::to_string).unwrap_or_default();
@@ -109,21 +117,32 @@ impl Nursery {
         let answer = self.answer()?;
         self.last = None;
         match answer {
-            Message::Started { pid } => Process::adopt(pid),
-            Message::NoProcess { errno } => {
+            (Message::Started, Some(sender)) => Process::adopt(sender),
+            (Message::NoProcess { errno }, _) => {
                 Err(Kind::system("make the namespaces of a sandbox")(Errno::from_raw(errno)))
             }
             _ => Err(Kind::NurseryEnded.into()),
         }
     }
 
-    fn answer(&self) -> Result<Message> {
+    /// The next message, and which process sent it: as this process numbers it, which a process in
+    /// a PID namespace of its own does not know.
+    fn answer(&self) -> Result<(Message, Option<Pid>)> {
         let mut bytes = [0; MESSAGE_BYTES];
-        match rustix::io::retry_on_intr(|| rustix::io::read(&self.socket, &mut bytes)) {
-            Ok(MESSAGE_BYTES) => Message::from_bytes(bytes).ok_or(Kind::NurseryEnded.into()),
-            Ok(_) => Err(Kind::NurseryEnded.into()),
-            Err(errno) => Err(talk_failed(errno)),
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let received = rustix::io::retry_on_intr(|| {
+            let mut data = [IoSliceMut::new(&mut bytes)];
+            recvmsg(&self.socket, &mut data, &mut control, RecvFlags::CMSG_CLOEXEC)
+        });
+        if received.map_err(talk_failed)?.bytes != MESSAGE_BYTES {
+            return Err(Kind::NurseryEnded.into());
         }
+        let sender = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid),
+            _ => None,
+        });
+        Ok((Message::from_bytes(bytes).ok_or(Kind::NurseryEnded)?, sender))
     }
 
     /// Whether the network namespace is as new: one interface, which has carried nothing.
@@ -148,6 +167,7 @@ fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
             .map_err(talk_failed)?;
     sockopt::set_socket_timeout(&ours, sockopt::Timeout::Recv, Some(ANSWER_MAX))
         .map_err(talk_failed)?;
+    sockopt::set_socket_passcred(&ours, true).map_err(talk_failed)?;
     Ok((clear_of_standard_streams(ours)?, clear_of_standard_streams(theirs)?))
 }
 

@@ -15,6 +15,7 @@ use rustix::thread;
 
 use crate::request::Request;
 use crate::step::{Groups, Prefixes, Step};
+use crate::sys::Mapping;
 use crate::{filter, sys};
 
 /// What a process works with besides the step.
@@ -23,12 +24,20 @@ pub(crate) struct Context<'a> {
     /// Its other end is the parent's alone, so it tells whether there is a parent.
     pub(crate) lifeline: BorrowedFd<'a>,
     /// The run that it is made for; the nursery has none.
-    pub(crate) request: Option<&'a Request>,
+    pub(crate) run: Option<Run<'a>>,
+}
+
+/// What a run has for itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) request: &'a Request,
+    /// Memory for [`sys::execute`].
+    pub(crate) scratch: &'a Mapping,
 }
 
 impl<'a> Context<'a> {
-    fn request(self) -> Result<&'a Request, Failure> {
-        Ok(self.request.ok_or(Errno::BADF)?)
+    fn run(self) -> Result<Run<'a>, Failure> {
+        Ok(self.run.ok_or(Errno::BADF)?)
     }
 }
 
@@ -68,7 +77,7 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         Step::MakeDirectory { path, mode } => make_directory(&path, mode),
         Step::MakeSymlink { path, target } => Ok(rustix::fs::symlinkat(&*target, CWD, &*path)?),
         Step::BindLayer { source, at } => bind_layer(&source, &at),
-        Step::AttachLayer { index, at, .. } => attach_layer(context.request()?, index, &at),
+        Step::AttachLayer { index, at, .. } => attach_layer(context.run()?.request, index, &at),
         Step::MountOverlay { at, options } => {
             let flags = MountFlags::NOSUID | MountFlags::NODEV;
             Ok(mount::mount(c"overlay", &*at, c"overlay", flags, &*options)?)
@@ -93,7 +102,6 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
             sys::blank_arguments(arguments);
             Ok(())
         }
-        Step::LeaveMemory { start, end } => Ok(sys::leave_out_of_copies(start, end)?),
         Step::HideFromPayload => {
             thread::set_name(c"init")?;
             Ok(process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
@@ -105,8 +113,10 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         Step::DropPrivileges => drop_privileges(),
         Step::FilterSystemCalls => Ok(sys::install_filter(&filter::PROGRAM)?),
         Step::ResetSignals => reset_signals(),
-        Step::WireStreams => wire_streams(context.request()?),
-        Step::Execute { candidates, argv, env } => Err(sys::execute(candidates, argv, env).into()),
+        Step::WireStreams => wire_streams(context.run()?.request),
+        Step::Execute { candidates, argv, env } => {
+            Err(sys::execute(candidates, argv, env, context.run()?.scratch).into())
+        }
     }
 }
 

@@ -31,13 +31,13 @@ impl Process {
 
     /// Takes on a child of this process that another one has started. Its number is its own until
     /// it is reaped, which nobody else does.
-    pub(crate) fn adopt(pid: i32) -> Result<Self> {
+    pub(crate) fn adopt(pid: rustix::process::Pid) -> Result<Self> {
         let failed = Kind::system("open the process of a sandbox");
-        let number = rustix::process::Pid::from_raw(pid).ok_or(Kind::NurseryEnded)?;
         let flags = rustix::process::PidfdFlags::empty();
-        let pidfd = rustix::process::pidfd_open(number, flags)
+        let pidfd = rustix::process::pidfd_open(pid, flags)
             .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
-        Ok(Self { child: sys::Child { pid: Pid::from_raw(pid), pidfd }, reaped: false })
+        let pid = Pid::from_raw(pid.as_raw_nonzero().get());
+        Ok(Self { child: sys::Child { pid, pidfd }, reaped: false })
     }
 
     pub(crate) fn pid(&self) -> Pid {

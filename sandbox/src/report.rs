@@ -12,8 +12,8 @@ pub(crate) enum Message {
     NoProcess { errno: i32 },
     /// The nursery is ready.
     Ready,
-    /// The nursery has started an init with this number.
-    Started { pid: i32 },
+    /// The sender is a new init.
+    Started,
     /// The payload ended with this wait status (wait(2)), and left other processes or none.
     PayloadEnded { status: i32, alone: bool },
 }
@@ -32,7 +32,7 @@ impl Message {
             Self::StepFailed { index, errno } => (1, index, errno),
             Self::NoProcess { errno } => (2, 0, errno),
             Self::Ready => (3, 0, 0),
-            Self::Started { pid } => (4, 0, pid),
+            Self::Started => (4, 0, 0),
             Self::PayloadEnded { status, alone } => (5, alone.into(), status),
         };
         let mut bytes = [0; MESSAGE_BYTES];
@@ -51,7 +51,7 @@ impl Message {
             1 => Some(Self::StepFailed { index, errno: number }),
             2 => Some(Self::NoProcess { errno: number }),
             3 => Some(Self::Ready),
-            4 => Some(Self::Started { pid: number }),
+            4 => Some(Self::Started),
             5 => Some(Self::PayloadEnded { status: number, alone: index != 0 }),
             _ => None,
         }
@@ -68,7 +68,7 @@ mod tests {
             Message::StepFailed { index: 17, errno: 22 },
             Message::NoProcess { errno: 11 },
             Message::Ready,
-            Message::Started { pid: 4711 },
+            Message::Started,
             Message::PayloadEnded { status: 0x700, alone: false },
             Message::PayloadEnded { status: 0, alone: true },
         ] {

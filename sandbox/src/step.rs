@@ -78,8 +78,6 @@ pub(crate) enum Step<'a> {
     ChangeDirectory { path: Text<'a> },
     /// Empty the command line that everybody can read: it names paths of the host.
     HideArguments { arguments: Arguments },
-    /// Leave memory of the parent's out of every further copy of this process.
-    LeaveMemory { start: usize, end: usize },
     /// Be known as init, and keep the payload from looking into this process.
     HideFromPayload,
     /// Leave the terminal and process group of the host.
@@ -182,9 +180,6 @@ impl fmt::Display for Step<'_> {
                 write!(formatter, "change to the working directory {path}")
             }
             Self::HideArguments { .. } => formatter.write_str("empty the command line"),
-            Self::LeaveMemory { start, end } => {
-                write!(formatter, "leave {} KiB of memory out of copies", (end - start) / 1024)
-            }
             Self::HideFromPayload => formatter.write_str("hide init from the payload"),
             Self::StartSession => formatter.write_str("start a session of its own"),
             Self::LimitProcesses { processes } => {

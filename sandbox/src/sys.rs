@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "raw system calls; every block states why it is sound")]
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
-use std::marker::PhantomData;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::OnceLock;
@@ -75,37 +75,76 @@ pub(crate) fn clone_child(flags: c_int, body: impl FnOnce() -> u8) -> Result<Chi
     Ok(Child { pid: Pid::from_raw(i32::try_from(pid).unwrap_or_default()), pidfd })
 }
 
-/// Starts a process that runs `body` in this process's own memory, which waits meanwhile until the
-/// child has executed a program or ended: nothing is copied (vfork(2)). The child has a stack of
-/// its own, so that it cannot overwrite what this process still needs.
+/// Starts a process that runs `body` in this process's own memory. This process waits until the
+/// child has executed a program or is ending: nothing is copied (vfork(2)). The child has a stack
+/// of its own, so that it cannot overwrite what this process still needs. `flags` are those of
+/// clone(2).
 ///
 /// `body` must keep this module's rule, and change nothing in memory that its parent relies on.
-pub(crate) fn clone_until_exec<F: FnOnce() -> u8>(body: F) -> Result<Pid, Errno> {
+pub(crate) fn clone_until_exec<F: FnOnce() -> u8>(flags: c_int, body: F) -> Result<Pid, Errno> {
     extern "C" fn enter<F: FnOnce() -> u8>(body: *mut c_void) -> c_int {
         // SAFETY: `body` points to the caller's `Some(F)`, which nobody else touches meanwhile.
         let body = unsafe { &mut *body.cast::<Option<F>>() };
         // A panic cannot leave an `extern "C"` function: it aborts.
         body.take().map_or(1, |body| body().into())
     }
-    const STACK_BYTES: usize = 256 * 1024;
-    let stack = map_memory(STACK_BYTES)?.cast::<u8>();
+    let stack = Mapping::new(STACK_BYTES)?;
     let mut body = Some(body);
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: the stack is STACK_BYTES of fresh, page-aligned memory and grows down from its end;
-    // CLONE_VFORK keeps this frame, and `body` in it, untouched until the child is done with both.
+    let exit_signal = if flags & libc::CLONE_PARENT == 0 { libc::SIGCHLD } else { 0 };
+    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | exit_signal;
+    // SAFETY: the stack is fresh, page-aligned memory and grows down from its end; CLONE_VFORK
+    // keeps this frame, with `stack` and `body`, untouched until the child is done with both.
     let pid = unsafe {
-        libc::clone(enter::<F>, stack.add(STACK_BYTES).cast(), flags, (&raw mut body).cast())
+        let end = stack.start.cast::<u8>().add(STACK_BYTES);
+        libc::clone(enter::<F>, end.cast(), flags, (&raw mut body).cast())
     };
     Errno::result(pid).map(Pid::from_raw)
 }
 
-/// New zeroed memory in pages of its own, kept until the process ends.
-fn map_memory(length: usize) -> Result<*mut c_void, Errno> {
-    let (protection, flags) =
-        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: new pages overlap nothing; a null pointer lets the kernel choose where.
-    let start = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, -1, 0) };
-    if start == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(start) }
+/// Far more than the deepest call of a child takes.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Memory in pages of its own, which does not come from an allocator; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: *mut c_void,
+    length: usize,
+}
+
+impl Mapping {
+    /// Zeroed memory, of which only what is touched is really taken.
+    pub(crate) fn new(length: usize) -> Result<Self, Errno> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        Self::make(length, libc::PROT_READ | libc::PROT_WRITE, flags, -1)
+    }
+
+    /// The first `length` bytes of a file that is sealed against writing and shrinking.
+    pub(crate) fn of_file(file: BorrowedFd<'_>, length: usize) -> Result<Self, Errno> {
+        Self::make(length, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd())
+    }
+
+    fn make(length: usize, access: c_int, flags: c_int, file: c_int) -> Result<Self, Errno> {
+        // SAFETY: new pages overlap nothing; a null pointer lets the kernel choose where.
+        let start = unsafe { libc::mmap(ptr::null_mut(), length, access, flags, file, 0) };
+        if start == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(Self { start, length }) }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: `length` bytes from `start` on are readable while `self` lives.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.length) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        unmap(self.start.addr()..self.start.addr() + self.length);
+    }
+}
+
+/// Gives memory of this process back. For what nothing uses any more.
+pub(crate) fn unmap(range: Range<usize>) {
+    // SAFETY: the caller has no reference into the range; at worst nothing is mapped there.
+    unsafe { libc::munmap(ptr::without_provenance_mut(range.start), range.end - range.start) };
 }
 
 /// From linux/sched.h; libc's constant does not fit its type.
@@ -122,16 +161,27 @@ impl Drop for AbortOnDrop {
 }
 
 /// Becomes the first candidate that can be executed; returns only when none can. As with
-/// execvp(3), EACCES wins over "not found": a file was there that could not be executed.
-pub(crate) fn execute(candidates: Strings<'_>, argv: Strings<'_>, env: Strings<'_>) -> Errno {
-    let (argv, env) = match (Pointers::to(argv), Pointers::to(env)) {
-        (Ok(argv), Ok(env)) => (argv, env),
-        (Err(errno), _) | (_, Err(errno)) => return errno,
-    };
+/// execvp(3), EACCES wins over "not found": a file was there that could not be executed. The
+/// pointers that execve(2) wants are written to `scratch`.
+pub(crate) fn execute(
+    candidates: Strings<'_>,
+    argv: Strings<'_>,
+    env: Strings<'_>,
+    scratch: &Mapping,
+) -> Errno {
+    let needed = (argv.iter().count() + env.iter().count() + 2) * size_of::<*const c_char>();
+    if needed > scratch.length {
+        return Errno::E2BIG;
+    }
+    let argv_start = scratch.start.cast::<*const c_char>();
+    // SAFETY: as many pointers as were counted fit in `scratch`, which is aligned to a page.
+    let env_start = unsafe { write_pointers(argv_start, argv) };
+    // SAFETY: as above.
+    unsafe { write_pointers(env_start, env) };
     let mut denied = false;
     for path in candidates.iter() {
         // SAFETY: the path and what the pointers point to end with NUL, the pointers with null.
-        unsafe { libc::execve(path.as_ptr(), argv.start, env.start) };
+        unsafe { libc::execve(path.as_ptr(), argv_start, env_start) };
         match Errno::last() {
             Errno::EACCES => denied = true,
             Errno::ENOENT | Errno::ENOTDIR => {}
@@ -141,38 +191,25 @@ pub(crate) fn execute(candidates: Strings<'_>, argv: Strings<'_>, env: Strings<'
     if denied { Errno::EACCES } else { Errno::ENOENT }
 }
 
-/// Pointers to strings, with a null behind the last, in pages of their own: they are as many as the
-/// payload's arguments, and made where nothing may be allocated. Kept until the process ends.
-struct Pointers<'a> {
-    start: *const *const c_char,
-    _strings: PhantomData<&'a CStr>,
-}
-
-impl<'a> Pointers<'a> {
-    fn to(strings: Strings<'a>) -> Result<Self, Errno> {
-        let length = (strings.iter().count() + 1) * size_of::<*const c_char>();
-        let start = map_memory(length)?.cast::<*const c_char>();
-        for (index, string) in strings.iter().enumerate() {
-            // SAFETY: `index` is below the count that the pages were made for; they begin as zeros,
-            // so a null pointer stands behind the last.
-            unsafe { start.add(index).write(string.as_ptr()) };
+/// Writes a pointer to each string and a null behind the last; returns where they end.
+///
+/// # Safety
+/// There is room for them at `at`.
+unsafe fn write_pointers(at: *mut *const c_char, strings: Strings<'_>) -> *mut *const c_char {
+    let pointers = strings.iter().map(CStr::as_ptr).chain([ptr::null()]);
+    pointers.fold(at, |at, pointer| {
+        // SAFETY: the caller promises the room.
+        unsafe {
+            at.write(pointer);
+            at.add(1)
         }
-        Ok(Self { start, _strings: PhantomData })
-    }
+    })
 }
 
-/// Maps the first `length` bytes of a file that nobody changes, until the process ends.
-pub(crate) fn map_file(file: BorrowedFd<'_>, length: usize) -> Result<&'static [u8], Errno> {
-    // SAFETY: new pages overlap nothing; a null pointer lets the kernel choose where.
-    let start = unsafe {
-        libc::mmap(ptr::null_mut(), length, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0)
-    };
-    if start == libc::MAP_FAILED {
-        return Err(Errno::last());
-    }
-    // SAFETY: the mapping is `length` bytes long, is never undone, and the file is sealed against
-    // shrinking and writing.
-    Ok(unsafe { std::slice::from_raw_parts(start.cast(), length) })
+/// The bytes of [`execute`]'s scratch memory for a program of so many bytes: each string has one at
+/// least, and there are two nulls.
+pub(crate) fn scratch_bytes(program_bytes: usize) -> usize {
+    (program_bytes + 2) * size_of::<*const c_char>()
 }
 
 /// The bytes of this process's command line, which /proc/PID/cmdline shows to everybody.
@@ -208,20 +245,6 @@ pub(crate) fn blank_arguments(arguments: &Arguments) {
     // SAFETY: the kernel says that the command line lies in these writable bytes of the stack's
     // beginning. Nothing of ours reads them after the child was cloned.
     unsafe { ptr::write_bytes(start as *mut u8, 0, end - start) };
-}
-
-/// Leaves a range of this process's memory out of every copy made of it (madvise(2)).
-pub(crate) fn leave_out_of_copies(start: usize, end: usize) -> Result<(), Errno> {
-    // SAFETY: changes nothing in this process; the pages are missing in its children only, which
-    // use none of the parent's allocations.
-    let result = unsafe {
-        libc::madvise(ptr::without_provenance_mut(start), end - start, libc::MADV_DONTFORK)
-    };
-    match Errno::result(result) {
-        // Another thread of the parent has given the range back meanwhile.
-        Ok(_) | Err(Errno::ENOMEM) => Ok(()),
-        Err(errno) => Err(errno),
-    }
 }
 
 /// Gives every signal its default disposition, ignored ones too: execve(2) keeps "ignored", and

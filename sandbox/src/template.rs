@@ -2,7 +2,6 @@
 
 use crate::error::Result;
 use crate::id_map::IdMap;
-use crate::memory;
 use crate::step::{Prefixes, Step};
 use crate::sys::Arguments;
 use crate::text::{Strings, Text};
@@ -78,8 +77,6 @@ pub(crate) fn steps(id_map: IdMap) -> Result<Vec<Step<'static>>> {
         owner: None,
     }));
     steps.extend(DEVICE_LINKS.map(|(path, target)| Step::MakeSymlink { path, target }));
-    let allocated = memory::allocated().into_iter();
-    steps.extend(allocated.map(|range| Step::LeaveMemory { start: range.start, end: range.end }));
     // Root hands the layers over; an ordinary user's are found by their paths.
     steps.push(Step::LeaveHost { keep: id_map == IdMap::Single });
     Ok(steps)
