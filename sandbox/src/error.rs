@@ -63,6 +63,11 @@ impl Kind {
 /// What to do when the namespaces themselves cannot be had.
 fn hint(errno: &Errno) -> &'static str {
     match errno {
+        Errno::EPERM | Errno::EACCES if nix::unistd::geteuid().is_root() => {
+            "\nhint: root needs CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID and CAP_CHOWN, and inside a \
+             container a seccomp profile that allows namespaces and mounts; an ordinary user needs \
+             no capability"
+        }
         Errno::EPERM | Errno::EACCES => {
             "\nhint: this user may not make user namespaces here: see \
              kernel.apparmor_restrict_unprivileged_userns and kernel.unprivileged_userns_clone \
@@ -72,7 +77,7 @@ fn hint(errno: &Errno) -> &'static str {
             "\nhint: raise user.max_user_namespaces and its siblings (sysctl), or close sandboxes \
              that nest this one"
         }
-        Errno::ENOSYS => "\nhint: belljar needs Linux 5.11 or newer",
+        Errno::ENOSYS => "\nhint: belljar needs Linux 5.12 or newer",
         _ => "",
     }
 }
@@ -87,7 +92,7 @@ fn step_hint(step: &str, errno: &Errno) -> &'static str {
         Errno::ELOOP if step.contains(" on /") => {
             "\nhint: the image has a symbolic link where a directory must be"
         }
-        Errno::ENXIO if step.starts_with("bind the device") => {
+        Errno::ENXIO | Errno::ENOENT if step.starts_with("bind the device") => {
             "\nhint: /dev of this machine does not hold the usual character device"
         }
         Errno::ENOSYS => "\nhint: belljar needs Linux 5.12 or newer",

@@ -25,6 +25,7 @@ mod filter;
 mod id_map;
 mod limits;
 mod memory;
+mod mounts;
 mod nursery;
 mod outcome;
 mod perform;

@@ -206,7 +206,7 @@ impl Running {
             }
         }
         let message = self.message.or_else(|| read_message(&self.report));
-        let (stdout, stderr) = (self.stdout.into_captured(), self.stderr.into_captured());
+        let (stdout, stderr) = (self.stdout.into_captured()?, self.stderr.into_captured()?);
         Ok(Ended { init: self.init, killed, status, message, stdout, stderr, wall })
     }
 

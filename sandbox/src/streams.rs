@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{read, write};
 
+use crate::error::{Kind, Result};
 use crate::outcome::{Captured, Stream};
 
 /// Where the payload's standard input comes from.
@@ -138,7 +139,7 @@ pub(crate) struct Drain {
 
 enum Sink {
     Capture { captured: Captured, limit: usize },
-    Forward { target: OwnedFd, pending: Vec<u8> },
+    Forward { target: OwnedFd, pending: Vec<u8>, failed: Option<Errno> },
 }
 
 /// Whether a read brought bytes.
@@ -160,7 +161,7 @@ impl Drain {
     pub(crate) fn new(stream: Stream, pipe: OwnedFd, output: Output, limit: usize) -> Self {
         let sink = match output {
             Output::Capture => Sink::Capture { captured: Captured::default(), limit },
-            Output::Forward(target) => Sink::Forward { target, pending: Vec::new() },
+            Output::Forward(target) => Sink::Forward { target, pending: Vec::new(), failed: None },
         };
         Self { stream, pipe: Some(pipe), sink }
     }
@@ -168,7 +169,7 @@ impl Drain {
     /// The descriptor to poll, and for what: the payload's pipe, or the target of bytes that wait.
     pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match &self.sink {
-            Sink::Forward { target, pending } if !pending.is_empty() => {
+            Sink::Forward { target, pending, .. } if !pending.is_empty() => {
                 Some((target.as_fd(), PollFlags::POLLOUT))
             }
             _ => self.pipe.as_ref().map(|pipe| (pipe.as_fd(), PollFlags::POLLIN)),
@@ -176,14 +177,15 @@ impl Drain {
     }
 
     /// Moves what can be moved now.
-    pub(crate) fn advance(&mut self) -> Result<(), LimitPassed> {
+    pub(crate) fn advance(&mut self) -> std::result::Result<(), LimitPassed> {
         match &mut self.sink {
-            Sink::Forward { target, pending } if !pending.is_empty() => {
+            Sink::Forward { target, pending, failed } if !pending.is_empty() => {
                 match write(target, pending.get(..PIPE_BUF).unwrap_or(pending)) {
                     Ok(count) => drop(pending.drain(..count)),
                     Err(Errno::EAGAIN | Errno::EINTR) => {}
                     // Nobody reads any more: let the payload see that too.
-                    Err(_) => {
+                    Err(errno) => {
+                        *failed = Some(errno);
                         pending.clear();
                         self.pipe = None;
                     }
@@ -196,23 +198,26 @@ impl Drain {
 
     /// Takes what is still in the pipe once everything that wrote to it is dead. A write end that
     /// lives on elsewhere is not waited for.
-    pub(crate) fn finish(&mut self) -> Result<(), LimitPassed> {
+    pub(crate) fn finish(&mut self) -> std::result::Result<(), LimitPassed> {
         while self.pipe.is_some() && self.receive()? == Received::Something {}
         self.pipe = None;
-        while let Sink::Forward { target, pending } = &mut self.sink
+        while let Sink::Forward { target, pending, failed } = &mut self.sink
             && !pending.is_empty()
         {
             match write(&target, pending) {
                 Ok(count) => drop(pending.drain(..count)),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => wait_writable(target.as_fd()),
-                Err(_) => pending.clear(),
+                Err(errno) => {
+                    *failed = Some(errno);
+                    pending.clear();
+                }
             }
         }
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<Received, LimitPassed> {
+    fn receive(&mut self) -> std::result::Result<Received, LimitPassed> {
         let Some(pipe) = &self.pipe else { return Ok(Received::Nothing) };
         // Not zeroed: most payloads print far less.
         let mut chunk = [MaybeUninit::<u8>::uninit(); CHUNK];
@@ -245,11 +250,19 @@ impl Drain {
         self.interest().is_none()
     }
 
-    /// Ends the stream and gives what was kept.
-    pub(crate) fn into_captured(self) -> Captured {
+    /// Ends the stream and gives what was kept. What could not be passed on is an error, unless
+    /// the reader had left.
+    pub(crate) fn into_captured(self) -> Result<Captured> {
         match self.sink {
-            Sink::Capture { captured, .. } => captured,
-            Sink::Forward { .. } => Captured::default(),
+            Sink::Capture { captured, .. } => Ok(captured),
+            Sink::Forward { failed: None | Some(Errno::EPIPE), .. } => Ok(Captured::default()),
+            Sink::Forward { failed: Some(errno), .. } => {
+                let name = match self.stream {
+                    Stream::Stdout => "standard output",
+                    Stream::Stderr => "standard error",
+                };
+                Err(Kind::system(format!("pass the payload's {name} on"))(errno))
+            }
         }
     }
 }
