@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use belljar_image::{Name, Reference};
 use clap::{ArgAction, Args, Parser, ValueEnum};
@@ -42,12 +42,18 @@ pub(crate) struct Run {
     /// Print the steps that make the sandbox, and run nothing
     #[arg(long)]
     pub(crate) explain: bool,
-    /// oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, rootfs:DIR|FILE, host, or the name of
-    /// an imported image
-    pub(crate) image: Reference,
-    /// Command and arguments, in place of the image's own
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) command: Vec<String>,
+    /// Accepted and of no effect: nothing is kept anyway
+    #[arg(long, hide = true)]
+    pub(crate) rm: bool,
+    /// The image, and a command with its arguments in place of the image's own. Options behind the
+    /// image are the command's
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        value_names = ["IMAGE", "COMMAND"],
+        long_help = RUN_WORDS_HELP
+    )]
+    pub(crate) words: Vec<String>,
 }
 
 /// Run the cases of a suite
@@ -80,6 +86,15 @@ pub(crate) struct Test {
     pub(crate) called_as: Option<String>,
 }
 
+/// The forms of an image, whose brackets would be links in a doc comment.
+const IMPORT_SOURCE_HELP: &str = "oci:DIR[:TAG], oci-archive:FILE[:TAG], \
+    docker-archive:FILE[:NAME] or rootfs:FILE.tar[.gz|.zst]";
+
+const RUN_WORDS_HELP: &str = "The image: oci:DIR[:TAG], oci-archive:FILE[:TAG], \
+    docker-archive:FILE[:NAME], rootfs:DIR, rootfs:FILE.tar[.gz|.zst], host, or the name of an \
+    imported image; and a command with its arguments in place of the image's own. Options behind \
+    the image are the command's";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
     Auto,
@@ -90,7 +105,8 @@ pub(crate) enum Color {
 /// Give an image a name in the store
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, rootfs:DIR|FILE
+    /// An image that is no name in the store yet
+    #[arg(long_help = IMPORT_SOURCE_HELP)]
     pub(crate) source: Reference,
     /// Its name, such as busybox:1.36
     pub(crate) name: Name,
@@ -99,9 +115,13 @@ pub(crate) struct Import {
 impl Test {
     /// The words of the command line, sorted into paths and filters.
     pub(crate) fn selection(&self) -> (Vec<PathBuf>, Vec<String>) {
-        let exists = |word: &String| std::path::Path::new(word).exists();
+        // A case's name has neither: such a word can only be a path, if one that is not there.
+        let is_path = |word: &String| {
+            let path = Path::new(word);
+            path.exists() || word.contains('/') || path.extension().is_some_and(|it| it == "toml")
+        };
         let (paths, mut filters): (Vec<_>, Vec<_>) =
-            self.paths_or_filters.iter().cloned().partition(exists);
+            self.paths_or_filters.iter().cloned().partition(is_path);
         filters.extend(self.filters.iter().cloned());
         let paths = if paths.is_empty() {
             let cases = PathBuf::from("cases");

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use belljar_image::{Result, Store};
+use belljar_image::Store;
 
 use crate::arguments::Import;
-use crate::exit_code;
+use crate::{exit_code, print};
 
 pub(crate) fn main(options: &Import) -> ExitCode {
     match import(options) {
@@ -17,9 +17,8 @@ pub(crate) fn main(options: &Import) -> ExitCode {
     }
 }
 
-fn import(options: &Import) -> Result<()> {
+fn import(options: &Import) -> Result<(), Box<dyn std::error::Error>> {
     let store = Store::open(&Store::default_home()?)?;
     let digest = store.import(&options.source, &options.name)?;
-    println!("{} {digest}", options.name);
-    Ok(())
+    Ok(print::lines([format!("{} {digest}", options.name)])?)
 }

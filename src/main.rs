@@ -3,6 +3,7 @@
 mod arguments;
 mod exit_code;
 mod import;
+mod print;
 mod run;
 mod test;
 

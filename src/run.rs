@@ -10,7 +10,7 @@ use belljar_image::Store;
 use belljar_sandbox::{Ending, Input, NotStarted, Output, PidOne, Sandbox, Streams};
 
 use crate::arguments::Run;
-use crate::exit_code;
+use crate::{exit_code, print};
 
 pub(crate) fn main(options: &Run) -> ExitCode {
     let result = prepare(options).and_then(|prepared| match options.explain {
@@ -34,8 +34,9 @@ struct Prepared {
 
 fn prepare(options: &Run) -> Result<Prepared> {
     let store = Store::open(&Store::default_home()?)?;
-    let image = store.image(&options.image)?;
-    let argv = plan::entrypoint_and(&image.config, options.command.clone())?;
+    let (image, command) = options.words.split_first().ok_or("no image was given")?;
+    let image = store.image(&image.parse()?)?;
+    let argv = plan::entrypoint_and(&image.config, command.to_vec())?;
     let program = argv.first().cloned().unwrap_or_default();
     let wanted = Wanted {
         argv,
@@ -59,9 +60,9 @@ fn variables(written: &[String]) -> Vec<(String, String)> {
 }
 
 fn explain(sandbox: &Sandbox) -> Result<u8> {
-    for (number, step) in sandbox.steps()?.iter().enumerate() {
-        println!("{:3}. {step}", number + 1);
-    }
+    let steps = sandbox.steps()?;
+    let numbered = steps.iter().enumerate().map(|(index, step)| format!("{:3}. {step}", index + 1));
+    print::lines(numbered)?;
     Ok(0)
 }
 

@@ -9,7 +9,7 @@ use belljar_harness::{Images, RunOptions, Selection, Suite, run_suite};
 use belljar_image::Store;
 
 use crate::arguments::{Color, Test};
-use crate::exit_code;
+use crate::{exit_code, print};
 
 pub(crate) fn main(options: &Test) -> ExitCode {
     match test(options) {
@@ -43,9 +43,9 @@ fn test(options: &Test) -> Result<u8, Failure> {
         return Err(no_case(&paths, &patterns));
     }
     if options.list {
-        for case in &suite.cases {
-            println!("{}: test", case.name);
-        }
+        let names = suite.cases.iter().map(|case| format!("{}: test", case.name));
+        print::lines(names)
+            .map_err(|error| Failure::new(exit_code::ERROR, format!("error: {error}")))?;
         return Ok(0);
     }
     let open = || Store::open(&Store::default_home()?);

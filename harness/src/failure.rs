@@ -49,13 +49,15 @@ impl Failure<'_> {
             }
             Verdict::OutputLimit { stream, limit } => {
                 let message = format!("{} passed the limit of {limit} bytes", name(*stream));
-                vec![at(&case.place, &message)]
+                vec![at(&case.command.place, &message)]
             }
             Verdict::Crashed { signal, place } => {
                 vec![at(place, &format!("crashed: {signal} ended the command"))]
             }
-            Verdict::Error { message } => {
-                vec![at(&case.place, &format!("could not be judged: {}", escape::text(message)))]
+            Verdict::Error { message, place } => {
+                let place = place.as_ref().unwrap_or(&case.place);
+                let lines: Vec<_> = message.lines().map(escape::text).collect();
+                vec![at(place, &format!("could not be judged: {}", lines.join("\n")))]
             }
         }
     }
@@ -90,8 +92,12 @@ impl Failure<'_> {
     fn push_details(&self, shown: &mut String, mismatch: &Mismatch) {
         match mismatch {
             Mismatch::NotStarted { reason: NotStarted::NotFound, .. } => {
-                shown.push_str(if self.case.command.shell {
+                let command = &self.case.command;
+                shown.push_str(if command.shell {
                     "hint: a command written as a string needs a shell; write an array instead\n"
+                } else if command.argv.len() == 1 && command.program().contains(' ') {
+                    "hint: an array is program and arguments, each an element of its own; a string \
+                     runs in a shell\n"
                 } else {
                     "hint: it is looked for in the sandbox; a script is not found either when its \
                      interpreter is missing\n"

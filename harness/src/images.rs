@@ -8,7 +8,8 @@ use belljar_image::{Identity, Image, Reference, Store};
 
 use crate::case::{Case, ImageSetting};
 use crate::plan;
-use crate::problem::Errors;
+use crate::problem::{Errors, Problem};
+use crate::source::Place;
 
 /// The images that some cases need.
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ impl Images {
             let written = &setting.reference;
             if let Entry::Vacant(place) = images.found.entry(key(setting)) {
                 match written.value.parse::<Reference>() {
-                    Err(error) => problems.push(written.place.problem(error.to_string(), None)),
+                    Err(error) => problems.push(problem(&written.place, &error.to_string())),
                     Ok(reference) => {
                         let image = store.image(&reference.resolve_from(&setting.directory));
                         place.insert(image.map_err(|error| error.to_string()));
@@ -68,13 +69,39 @@ impl Images {
     /// What a case runs in, or why that could not be had.
     ///
     /// # Errors
-    /// What the image crate said, or that the image was not prepared.
-    pub fn of(&self, case: &Case) -> Result<Tenancy<'_>, String> {
-        let image = self.found.get(&key(&case.image)).ok_or("its image was not prepared")?;
-        let image = image.as_ref().map_err(Clone::clone)?;
-        let identity = self.identities.get(&identity_key(case)).ok_or("its user is not known")?;
-        Ok(Tenancy { image, identity: identity.as_ref().map_err(Clone::clone)? })
+    /// What the image crate said and which line of the case it is about.
+    pub fn of(&self, case: &Case) -> Result<Tenancy<'_>, CaseError> {
+        let at_image = |message: String| CaseError {
+            message,
+            place: Some(case.image.reference.place.clone()),
+        };
+        let image = self.found.get(&key(&case.image));
+        let image = image.ok_or_else(|| at_image("its image was not prepared".to_owned()))?;
+        let image = image.as_ref().map_err(|message| at_image(message.clone()))?;
+        let at_user = |message: String| CaseError {
+            message,
+            place: case.user.as_ref().map(|user| user.place.clone()),
+        };
+        let identity = self.identities.get(&identity_key(case));
+        let identity = identity.ok_or_else(|| at_user("its user is not known".to_owned()))?;
+        let identity = identity.as_ref().map_err(|message| at_user(message.clone()))?;
+        Ok(Tenancy { image, identity })
     }
+}
+
+/// Why a case could not be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseError {
+    /// What failed, and behind a line break what to do about it.
+    pub message: String,
+    /// Where that is written, if the case has a line for it.
+    pub place: Option<Place>,
+}
+
+/// A problem out of an error's text, whose hint, if it has one, is a line of its own.
+fn problem(place: &Place, error: &str) -> Problem {
+    let (message, hint) = error.split_once("\nhint: ").unzip();
+    place.problem(message.unwrap_or(error), hint.map(str::to_owned))
 }
 
 fn key(setting: &ImageSetting) -> (String, PathBuf) {

@@ -42,8 +42,10 @@ pub enum Verdict {
     },
     /// We could not tell, which is no fault of the program.
     Error {
-        /// What failed.
+        /// What failed, and behind a line break what to do about it.
         message: String,
+        /// Where that is written, if the case has a line for it.
+        place: Option<Place>,
     },
 }
 

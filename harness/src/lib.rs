@@ -37,7 +37,7 @@ mod walk;
 pub use case::{
     Case, CommandLine, Content, Expect, ImageSetting, InputFile, Printed, Stated, Status,
 };
-pub use images::{Images, Tenancy};
+pub use images::{CaseError, Images, Tenancy};
 pub use judge::{Ended, Mismatch, Verdict, judge};
 pub use name::CaseName;
 pub use problem::{Errors, Problem};

@@ -37,7 +37,7 @@ pub fn main(folder: &Path, rerun: &str) -> ExitCode {
 
 fn trials(folder: &Path, rerun: &str, arguments: &Arguments) -> Result<Vec<Trial>, String> {
     let suite = match &arguments.filter {
-        Some(name) if arguments.exact => Suite::load_exact(&[folder], name),
+        Some(name) if arguments.exact && under_nextest() => Suite::load_exact(&[folder], name),
         _ => Suite::load(&[folder]),
     };
     let suite = suite.map_err(|errors| errors.to_string())?;
@@ -53,9 +53,19 @@ fn prepare(suite: &Suite, arguments: &Arguments) -> Result<Images, String> {
     let store = open().map_err(|error| format!("error: {error}"))?;
     let wanted = suite.cases.iter().filter(|case| {
         let name = case.name.as_str();
-        arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
+        let wants = |filter: &String| match arguments.exact {
+            true => name == filter,
+            false => name.contains(filter.as_str()),
+        };
+        arguments.filter.as_ref().is_none_or(wants)
     });
     Images::prepare(&store, wanted).map_err(|errors| errors.to_string())
+}
+
+/// nextest asks for one case by a name that it was told, so an unknown one is a mistake; cargo asks
+/// every target for the same name.
+fn under_nextest() -> bool {
+    std::env::var_os("NEXTEST").is_some()
 }
 
 fn trial(case: Case, images: &Arc<Images>, rerun: String) -> Trial {
@@ -78,7 +88,7 @@ fn judge(case: &Case, images: &Images, rerun: &str) -> Result<(), Failed> {
         rerun: Some(&rerun),
         colour: false,
     };
-    if std::env::var_os("NEXTEST").is_some() {
+    if under_nextest() {
         // nextest drops what is printed after the line `FAILED`, and shows stderr.
         eprintln!("Error: {}", failure.render());
     }

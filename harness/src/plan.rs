@@ -12,6 +12,7 @@ use belljar_sandbox::{Command, Identity, Limits, PidOne, PlacedFile, Rootfs, San
 use crate::case::Case;
 use crate::images::Tenancy;
 use crate::problem::Problem;
+use crate::source::Place;
 
 /// Where programs are looked for when the image does not say, as docker does.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -51,6 +52,17 @@ enum Kind {
     Input(Problem),
     #[error("the image has no command of its own, and none was given")]
     NoCommand,
+}
+
+impl Error {
+    /// The line of the case that it is about, if it is about one.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        match &self.0 {
+            Kind::Input(problem) => problem.place(),
+            Kind::Image(_) | Kind::Sandbox(_) | Kind::NoCommand => None,
+        }
+    }
 }
 
 /// A case, ready to be run.

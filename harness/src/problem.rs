@@ -58,7 +58,7 @@ pub(crate) enum Kind {
     BadDuration(String),
     #[error("the path `{0}` is not absolute")]
     NotAbsolute(String),
-    #[error("the path `{0}` does not name a file plainly")]
+    #[error("the path `{0}` is not plain")]
     CrookedPath(String),
     #[error("the path `{0}` is not relative")]
     NotRelative(String),
@@ -125,6 +125,10 @@ impl Problem {
     #[must_use]
     pub fn location(&self) -> Option<Location> {
         self.place.as_ref().map(Place::location)
+    }
+
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     fn order(&self) -> Option<(&Path, usize)> {

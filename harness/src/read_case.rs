@@ -206,11 +206,23 @@ fn env(reader: &mut Reader<'_>, settings: &mut Settings, entry: &Entry<'_>) {
 
 fn workdir(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Stated<String>> {
     let path = reader.word(entry)?;
-    if !path.starts_with('/') {
-        reader.refuse(entry, Kind::NotAbsolute(path));
+    let wrong = if path == "/" { None } else { wrong_path(&path) };
+    if let Some(kind) = wrong {
+        reader.refuse(entry, kind);
         return None;
     }
     state(reader, entry, Some(path))
+}
+
+/// Why a path is none of a sandbox's, if it is not.
+fn wrong_path(path: &str) -> Option<Kind> {
+    if !path.starts_with('/') {
+        Some(Kind::NotAbsolute(path.to_owned()))
+    } else if path.split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
+        Some(Kind::CrookedPath(path.to_owned()))
+    } else {
+        None
+    }
 }
 
 fn timeout(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<Stated<std::time::Duration>> {
@@ -237,12 +249,8 @@ fn files(
         let path = file.key;
         let wrong = if path.contains('\0') {
             Some(Kind::Nul { key: path.to_owned() })
-        } else if !path.starts_with('/') {
-            Some(Kind::NotAbsolute(path.to_owned()))
-        } else if path.split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
-            Some(Kind::CrookedPath(path.to_owned()))
         } else {
-            None
+            wrong_path(path)
         };
         if let Some(kind) = wrong {
             let place = reader.entry_place(&file);

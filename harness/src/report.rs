@@ -184,7 +184,7 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; fini
     fn failures_and_errors_are_told_apart() {
         let timeout = Verdict::Timeout { limit: Duration::from_secs(1) };
         let skipped = Verdict::Skipped { reason: "no `docker`\u{1b} here".to_owned() };
-        let error = Verdict::Error { message: "no user namespaces".to_owned() };
+        let error = Verdict::Error { message: "no user namespaces".to_owned(), place: None };
         let verdicts = [
             ("a", Verdict::Pass, ""),
             ("b", timeout, "too slow\n"),
@@ -225,7 +225,7 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
 
     #[test]
     fn an_error_alone_is_not_ok() {
-        let error = Verdict::Error { message: String::new() };
+        let error = Verdict::Error { message: String::new(), place: None };
         let shown = report(false, &[("d", error, "who knows\n")], 0);
         assert!(shown.contains("test result: FAILED. 0 passed; 0 failed;"), "{shown}");
         assert!(shown.contains("\n1 could not be judged\n"), "{shown}");

@@ -12,9 +12,9 @@ use belljar_sandbox::{Outcome, Streams};
 
 use crate::case::Case;
 use crate::failure::Failure;
-use crate::images::Images;
+use crate::images::{CaseError, Images};
 use crate::judge::{Verdict, judge};
-use crate::plan::{DEFAULT_PATH, Plan};
+use crate::plan::{self, DEFAULT_PATH, Plan};
 use crate::report::{Report, Summary};
 use crate::requires::missing_program;
 use crate::suite::Suite;
@@ -49,18 +49,26 @@ pub fn skip_reason(case: &Case) -> Option<String> {
 /// Runs one case in a fresh sandbox and judges it.
 #[must_use]
 pub fn run_case(case: &Case, images: &Images) -> CaseRun {
-    let outcome = images.of(case).and_then(|tenancy| {
-        let plan = Plan::of(case, tenancy).map_err(|error| error.to_string())?;
-        let run = plan.sandbox.run(Streams::captured(plan.stdin));
-        run.map_err(|error| error.to_string())
-    });
-    match outcome {
+    match run(case, images) {
         Ok(outcome) => CaseRun {
             verdict: judge(&case.command, &case.expect, &outcome),
             outcome: Some(outcome),
         },
-        Err(message) => CaseRun { verdict: Verdict::Error { message }, outcome: None },
+        Err(CaseError { message, place }) => {
+            CaseRun { verdict: Verdict::Error { message, place }, outcome: None }
+        }
     }
+}
+
+fn run(case: &Case, images: &Images) -> Result<Outcome, CaseError> {
+    let tenancy = images.of(case)?;
+    let failed = |error: plan::Error| CaseError {
+        message: error.to_string(),
+        place: error.place().cloned(),
+    };
+    let plan = Plan::of(case, tenancy).map_err(failed)?;
+    let run = plan.sandbox.run(Streams::captured(plan.stdin));
+    run.map_err(|error| CaseError { message: error.to_string(), place: None })
 }
 
 /// Runs every case of `suite` and reports to `out`, in the order in which cases end.

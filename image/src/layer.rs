@@ -12,6 +12,7 @@ mod body;
 mod hide;
 mod index;
 mod needs;
+mod resolve;
 mod unpack;
 mod write;
 

@@ -45,7 +45,7 @@ fn docker_s_codes_for_what_cannot_be_run() {
         ended.stderr.starts_with("belljar: ") && ended.stderr.contains("/no/such/folder"),
         "{ended:?}"
     );
-    assert_eq!(run(&["no:such:reference", "true"]).code, 2);
+    assert_eq!(run(&["no:such:reference", "true"]).code, 125);
     let empty = tempfile::tempdir().unwrap();
     let ended = run(&[&format!("rootfs:{}", empty.path().display())]);
     assert_eq!(ended.code, 125);
@@ -82,6 +82,11 @@ fn variables_user_and_working_directory() {
 fn options_behind_the_image_belong_to_the_command() {
     let ended = run(&["host", "printf", "%s %s", "-e", "--explain"]);
     assert_eq!(ended.stdout, "-e --explain");
+    assert_eq!(run(&["host", "sh", "-u", "-c", "echo $0 $1", "--rm", "-i"]).stdout, "--rm -i\n");
+    let ended = run(&["host", "-u", "5", "id"]);
+    assert_eq!(ended.code, 127, "the program is -u: {ended:?}");
+    assert_eq!(run(&["--no-such-option", "host", "true"]).code, 2);
+    assert_eq!(run(&["--rm", "host", "true"]).code, 0);
 }
 
 #[test]
@@ -114,6 +119,18 @@ fn a_reader_that_leaves_ends_the_payload() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "141\n");
+}
+
+#[test]
+fn a_full_disk_under_the_output_is_told() {
+    let full = || std::fs::File::create("/dev/full").unwrap();
+    let ended = belljar().args(["run", "host", "echo", "lost"]).stdout(full()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(125));
+    let error = String::from_utf8_lossy(&ended.stderr);
+    assert!(error.contains("failed to pass the payload's standard output on: ENOSPC"), "{error}");
+    let explain = ["run", "--explain", "host", "true"];
+    let ended = belljar().args(explain).stdout(full()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(125), "and no panic");
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn a_missing_image_is_an_error_of_its_cases_only() {
     assert_eq!(ended.code, 3, "{ended:?}");
     assert!(ended.stdout.contains("test a ... ok\n"), "{ended:?}");
     assert!(ended.stdout.contains("test b ... ERROR\n"), "{ended:?}");
+    assert!(ended.stdout.contains("b.toml:1:9: could not be judged: "), "{ended:?}");
     assert!(ended.stdout.contains("no/such/folder"), "{ended:?}");
     assert!(ended.stdout.contains("\n1 could not be judged\n"), "{ended:?}");
 }
@@ -124,6 +125,9 @@ fn what_is_no_path_is_a_filter() {
     assert!(ended.stdout.contains("running 1 test\n"), "{ended:?}");
     let ended = folder.test(&["--list"]);
     assert_eq!(ended.stdout, "a: test\nother: test\n");
+    let ended = folder.test(&["not/here"]);
+    assert_eq!(ended.code, 2, "a slash makes a path: {ended:?}");
+    assert!(ended.stderr.contains("not/here"), "{ended:?}");
 }
 
 #[test]

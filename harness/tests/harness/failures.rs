@@ -67,7 +67,7 @@ fn a_run_that_was_cut_short_says_by_what() {
             limit,
             b"",
             b"abcd",
-            &["x.toml:1:1: stderr passed the limit of 4 bytes", "stderr:", "    abcd"],
+            &["x.toml:2:1: stderr passed the limit of 4 bytes", "stderr:", "    abcd"],
         ),
         ("", Ending::Signaled(11), b"", b"", &["x.toml:3:1: crashed: SIGSEGV ended the command"]),
         (
@@ -145,10 +145,14 @@ fn a_missing_shell_is_explained() {
 #[test]
 fn what_could_not_be_judged_says_why() {
     let case = expecting("");
-    let verdict = &Verdict::Error { message: "no\u{1b} namespaces".to_owned() };
+    let verdict =
+        &Verdict::Error { message: "no\u{1b} namespaces\nhint: more".to_owned(), place: None };
     let shown =
         Failure { case: &case, verdict, outcome: None, rerun: None, colour: false }.render();
-    assert!(shown.ends_with("x.toml:1:1: could not be judged: no\\u{1b} namespaces\n"), "{shown}");
+    assert!(
+        shown.ends_with("x.toml:1:1: could not be judged: no\\u{1b} namespaces\nhint: more\n"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -1,0 +1,15 @@
+//! Printing to standard output, which may be closed or full.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+/// Prints lines. A reader that has seen enough and left is no error.
+pub(crate) fn lines(lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut lines = lines.into_iter();
+    match lines.try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| {
+            io::Error::new(error.kind(), format!("failed to write standard output: {error}"))
+        }),
+    }
+}
