@@ -1,16 +1,18 @@
 //! Run one command in a fresh, sealed sandbox made of Linux namespaces: no daemon, no root needed.
 //!
 //! # Terminology
-//! The **payload** is the process under test. **Init** is our PID 1 beside it. The **base** is the
-//! one tmpfs of a sandbox, which holds every byte that the payload can write. A **step** is one
-//! prepared action of the child; a sandbox is compiled to a list of them.
+//! The **payload** is the process under test. **Init** is our PID 1 beside it. The **nursery** is a
+//! small process that inits are born from. The **base** is the one tmpfs of a sandbox, which holds
+//! every byte that the payload can write. A **step** is one prepared action of a child; a sandbox is
+//! compiled to a list of them.
 //!
 //! # How it works
 //! [`Sandbox::new`] compiles a [`Rootfs`], a [`Command`] and [`Limits`] to steps. [`Sandbox::run`]
-//! clones a child into new user, mount, PID, IPC, UTS, cgroup and network namespaces; the child
-//! walks the list and reports the first failure as (step, errno); the parent moves the streams,
-//! keeps the limits from outside and returns an [`Outcome`]. Nothing is mounted in the host's
-//! mount namespace and nothing is written to the host's disk, so nothing can be left behind.
+//! hands the list to this thread's nursery, which holds a user and a network namespace and starts an
+//! init in new mount, PID, IPC, UTS and cgroup namespaces. Init walks the list and reports the first
+//! failure as (step, errno). The parent moves the streams, keeps the limits from outside and returns
+//! an [`Outcome`]. Nothing is mounted in the host's mount namespace and nothing is written to the
+//! host's disk, so nothing can be left behind.
 //!
 //! # What it does not do
 //! It does not judge, knows nothing of images, and offers no way to run without isolation: a layer

@@ -142,3 +142,36 @@ fn a_user_namespace_gives_no_way_out() {
         "unshare -Ur cat /proc/self/uid_map >/dev/null 2>&1; ls /proc/1/root/ 2>&1 | tail -1";
     assert!(output(script).contains("Permission denied"));
 }
+
+#[test]
+fn a_later_run_finds_nothing_of_an_earlier_one() {
+    // The runs of one thread share a nursery.
+    let leave = "touch /tmp/left /dev/shm/left /left 2>/dev/null; touch /dev/left 2>&1; \
+                 echo 1 2>&1 > /proc/sys/net/ipv4/ip_forward; \
+                 echo other > /proc/sys/kernel/hostname; hostname other; \
+                 mkfifo /tmp/fifo; sleep 1000 & chmod 0 /dev/pts/ptmx; ipcmk -Q";
+    let first = output(leave);
+    for refused in ["/dev/left", "ip_forward", "kernel/hostname"] {
+        assert!(first.contains(refused), "{refused} was not refused: {first}");
+    }
+    assert!(first.contains("Message queue id"), "the control: {first}");
+    let look = "ls /tmp /dev/shm; ls / /dev | grep -c left; hostname; cat /proc/sys/net/ipv4/ip_forward; \
+                stat -c %a /dev/pts/ptmx; ipcs -q | grep -c '^0x'; set -- /proc/[0-9]*; echo $#";
+    assert_eq!(output(look), "/dev/shm:\n\n/tmp:\n0\nbelljar\n0\n666\n0\n2\n");
+}
+
+#[test]
+fn loopback_that_was_used_is_not_used_again() {
+    let received = r"sed -n 's/^ *lo: *\([0-9]*\) .*/\1/p' /proc/net/dev";
+    let talk = format!("exec 3<>/dev/udp/127.0.0.1/9; echo x >&3; {received}");
+    let command = Command {
+        argv: ["/bin/bash", "-c", &talk].map(std::ffi::OsString::from).to_vec(),
+        ..shell("")
+    };
+    for _ in 0..3 {
+        assert_eq!(output(received), "0\n", "a run found another's packets");
+        let outcome = try_run(&command, &Limits::default(), b"").unwrap();
+        let bytes = String::from_utf8_lossy(&outcome.stdout.bytes).trim().parse::<u64>();
+        assert!(bytes.is_ok_and(|bytes| bytes > 0), "the control: {outcome:?}");
+    }
+}
