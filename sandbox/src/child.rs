@@ -3,7 +3,6 @@
 //! Everything here runs in copies of a process that had several threads, so it keeps the rule of
 //! [`crate::sys`]: nothing allocates, locks or panics.
 
-use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::sys::signal::kill;
@@ -12,7 +11,7 @@ use rustix::process;
 
 use crate::command::PidOne;
 use crate::perform::{Context, Failure, Run, close_inherited, perform};
-use crate::program::Reader;
+use crate::program::{Header, Reader};
 use crate::report::Message;
 use crate::request::Request;
 use crate::step::Step;
@@ -29,17 +28,13 @@ const NAMESPACES: i32 = libc::CLONE_NEWNS
 /// The nursery: holds a user and a network namespace, and starts an init in them for each request.
 /// Each init is a child of the parent's own, which alone waits for it; it works in the nursery's
 /// memory, and the nursery goes on when it is ending. Ends with the parent.
-///
-/// `allocated` is memory that nothing uses once `steps` are done: what the parent had allocated,
-/// the steps themselves among it.
-pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>], allocated: &[Range<usize>]) -> u8 {
+pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>]) -> u8 {
     let context = Context { lifeline: socket, run: None };
     let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
     if let Err((index, failure)) = walk(&mut steps.iter().copied(), count, 0, context) {
         Message::StepFailed { index, errno: failure.0 }.send(socket);
         return 1;
     }
-    forget(allocated);
     Message::Ready.send(socket);
     while let Some(request) = Request::receive(socket) {
         if let Err(errno) = start_init(&request, socket) {
@@ -49,26 +44,17 @@ pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>], allocated: &[Ran
     0
 }
 
-/// Gives memory back. The list lies in such memory itself, so it is copied to the stack first; what
-/// does not fit there is kept.
-fn forget(allocated: &[Range<usize>]) {
-    let mut ranges = [const { 0..0 }; 128];
-    for (place, range) in ranges.iter_mut().zip(allocated) {
-        *place = range.clone();
-    }
-    ranges.into_iter().filter(|range| !range.is_empty()).for_each(sys::unmap);
-}
-
 fn start_init(request: &Request, socket: BorrowedFd<'_>) -> Result<(), nix::errno::Errno> {
     let program = Mapping::of_file(request.program.as_fd(), request.program_bytes)?;
-    let scratch = Mapping::new(sys::scratch_bytes(request.program_bytes))?;
+    let (header, steps) = Reader::new(program.bytes()).ok_or(nix::errno::Errno::EBADMSG)?;
+    let scratch = Mapping::new(sys::scratch_bytes(header.strings))?;
     let run = Run { request, scratch: &scratch };
     let flags = NAMESPACES | libc::CLONE_PARENT;
-    sys::clone_until_exec(flags, || live(run, program.bytes(), socket)).map(drop)
+    sys::clone_until_exec(flags, || live(run, header, steps, socket)).map(drop)
 }
 
 /// PID 1 of a sandbox, from clone to exit.
-fn live(run: Run<'_>, program: &[u8], socket: BorrowedFd<'_>) -> u8 {
+fn live(run: Run<'_>, header: Header, mut steps: Reader<'_>, socket: BorrowedFd<'_>) -> u8 {
     let report = run.request.report.as_fd();
     let context = Context { lifeline: report, run: Some(run) };
     // The socket tells the parent who sent this.
@@ -76,10 +62,6 @@ fn live(run: Run<'_>, program: &[u8], socket: BorrowedFd<'_>) -> u8 {
     for number in [run.request.program.as_raw_fd(), socket.as_raw_fd()] {
         let _ = sys::close_range(number.cast_unsigned(), number.cast_unsigned());
     }
-    let Some((header, mut steps)) = Reader::new(program) else {
-        Message::NoProcess { errno: libc::EBADMSG }.send(report);
-        return 1;
-    };
     if let Err((index, failure)) = walk(&mut steps, header.setup, 0, context) {
         Message::StepFailed { index, errno: failure.0 }.send(report);
         return 1;

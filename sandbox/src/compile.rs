@@ -1,7 +1,9 @@
 //! From what is wanted to the list of prepared steps: safe code that may allocate and refuse.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 use crate::command::{Command, Identity, PidOne, PlacedFile, Rootfs};
@@ -11,7 +13,7 @@ use crate::limits::Limits;
 use crate::program::{self, StepList};
 use crate::step::{GROUPS_MAX, Groups, Prefixes, Step};
 use crate::template;
-use crate::text::{Strings, Text, concatenated};
+use crate::text::{Bytes, Strings, Text, concatenated};
 
 /// The most bytes of options that mount(2) takes: one page.
 const MOUNT_OPTIONS_MAX: usize = 4096;
@@ -32,6 +34,7 @@ pub(crate) fn compile(
     limits: &Limits,
     id_map: IdMap,
 ) -> Result<Compiled> {
+    check(rootfs, command)?;
     let mut setup = Compiler { id_map, steps: StepList::default(), mapped_layers: Vec::new() };
     setup.push(&Step::DieWithParent)?;
     setup.mount_base(limits)?;
@@ -39,8 +42,29 @@ pub(crate) fn compile(
     setup.place_trees(rootfs)?;
     setup.furnish(command)?;
     let payload = payload_steps(command, limits, id_map)?;
-    let program = program::encode(command.pid_one, &setup.steps, &payload)?;
+    let strings = command.argv.len() + command.env.len();
+    let strings = u32::try_from(strings).map_err(|_| Kind::TooManyStrings)?;
+    let program = program::encode(command.pid_one, strings, &setup.steps, &payload)?;
     Ok(Compiled { program, mapped_layers: setup.mapped_layers })
+}
+
+/// Refuses what no step would complain about clearly.
+fn check(rootfs: &Rootfs, command: &Command) -> Result<()> {
+    match rootfs.trees.split_first() {
+        Some((root, _)) if root.at == Path::new("/") => {}
+        _ => return Err(Kind::NoRoot.into()),
+    }
+    for tree in &rootfs.trees {
+        prefixes("tree's place", &tree.at)?;
+        if tree.layers.is_empty() {
+            return Err(Kind::NoLayer { at: tree.at.clone() }.into());
+        }
+    }
+    let is_bad = |name: &OsString| name.is_empty() || name.as_bytes().contains(&b'=');
+    match command.env.iter().find(|(name, _)| is_bad(name)) {
+        Some((name, _)) => Err(Kind::VariableName { name: name.clone() }.into()),
+        None => Ok(()),
+    }
 }
 
 /// The list of setup steps as it grows.
@@ -194,7 +218,7 @@ impl Compiler {
         self.push(&Step::PlaceFile {
             directory: Prefixes(Strings::from_bytes(&directory)),
             name: Text(&name),
-            content: &file.content,
+            content: Bytes(&file.content),
             mode: file.mode,
             owner,
         })
@@ -238,7 +262,9 @@ fn groups_of(groups: &[u32]) -> Result<Groups> {
 /// such an image; one that has a link there keeps it, without them.
 fn has_etc_or_none(layers: &[PathBuf]) -> bool {
     let etc = layers.iter().find_map(|layer| layer.join("etc").symlink_metadata().ok());
-    etc.is_none_or(|etc| etc.is_dir())
+    // A whiteout, character device 0:0, says that it is missing (kernel: overlayfs.rst).
+    let is_whiteout = |etc: &Metadata| etc.file_type().is_char_device() && etc.rdev() == 0;
+    etc.is_none_or(|etc| etc.is_dir() || is_whiteout(&etc))
 }
 
 /// The place in the base where a tree is put together.

@@ -1,5 +1,6 @@
 //! Why a sandbox could not be made or kept, in words that say what to do about it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -32,8 +33,18 @@ pub(crate) enum Kind {
     TooManyLayers { layers: usize },
     #[error("user {uid} and group {gid} must be below 65536, the number of ids in a sandbox")]
     IdTooLarge { uid: u32, gid: u32 },
-    #[error("failed to {what}: {errno}{}", hint(errno))]
+    #[error("the first tree of a root file system is to be at `/`")]
+    NoRoot,
+    #[error("the tree at `{}` has no layer", at.display())]
+    NoLayer { at: PathBuf },
+    #[error("`{}` cannot be the name of a variable", name.to_string_lossy().escape_debug())]
+    VariableName { name: OsString },
+    #[error("there are too many arguments and variables")]
+    TooManyStrings,
+    #[error("failed to {what}: {errno}")]
     System { what: String, errno: Errno },
+    #[error("failed to {what}: {errno}{}", namespace_hint(errno))]
+    Namespaces { what: String, errno: Errno },
     #[error("failed to {step}: {errno}{}", step_hint(step, errno))]
     Step { step: String, errno: Errno },
     #[error("the sandbox's init was killed from outside (signal {signal})")]
@@ -58,10 +69,16 @@ impl Kind {
         let what = what.into();
         move |errno| Self::System { what, errno }.into()
     }
+
+    /// The same where the kernel may refuse namespaces as such.
+    pub(crate) fn namespaces(what: impl Into<String>) -> impl FnOnce(Errno) -> Error {
+        let what = what.into();
+        move |errno| Self::Namespaces { what, errno }.into()
+    }
 }
 
 /// What to do when the namespaces themselves cannot be had.
-fn hint(errno: &Errno) -> &'static str {
+fn namespace_hint(errno: &Errno) -> &'static str {
     match errno {
         Errno::EPERM | Errno::EACCES if nix::unistd::geteuid().is_root() => {
             "\nhint: root needs CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID and CAP_CHOWN, and inside a \
@@ -91,6 +108,9 @@ fn step_hint(step: &str, errno: &Errno) -> &'static str {
         }
         Errno::ELOOP if step.contains(" on /") => {
             "\nhint: the image has a symbolic link where a directory must be"
+        }
+        Errno::ENOSPC if step.starts_with("write the file") => {
+            "\nhint: what is placed must fit into the disk limit, 256 MiB in cases"
         }
         Errno::ENXIO | Errno::ENOENT if step.starts_with("bind the device") => {
             "\nhint: /dev of this machine does not hold the usual character device"

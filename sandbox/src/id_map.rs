@@ -78,7 +78,7 @@ impl IdMap {
             let path = format!("/proc/{pid}/{name}");
             fs::write(&path, text).map_err(|error| {
                 let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-                Kind::system(format!("write {name} of the new user namespace"))(errno)
+                Kind::namespaces(format!("write {name} of the new user namespace"))(errno)
             })
         };
         match self {
@@ -109,7 +109,7 @@ pub(crate) fn map_layers(
 fn map_layer(layer: &Path, user_namespace: BorrowedFd<'_>) -> Result<OwnedFd> {
     let failed = |errno: i32| {
         let what = format!("map the ids of the layer {}", layer.display());
-        Kind::system(what)(Errno::from_raw(errno))
+        Kind::namespaces(what)(Errno::from_raw(errno))
     };
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let mount = open_tree(CWD, layer, flags).map_err(|errno| failed(errno.raw_os_error()))?;

@@ -26,7 +26,6 @@ mod error;
 mod filter;
 mod id_map;
 mod limits;
-mod memory;
 mod mounts;
 mod nursery;
 mod outcome;

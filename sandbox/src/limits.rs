@@ -14,7 +14,8 @@ pub struct Limits {
     pub disk: u64,
     /// Files and directories that the payload may create there.
     pub inodes: u64,
-    /// Processes and threads that the payload may have at a time.
+    /// Processes and threads that the payload may have at a time; up to three more where none of
+    /// belljar's own has its user id.
     pub processes: u64,
 }
 

@@ -28,7 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::id_map::{self, IdMap};
 use crate::process::Process;
 use crate::report::{MESSAGE_BYTES, Message};
-use crate::{child, memory, request, template};
+use crate::{child, request, template};
 
 /// The namespaces of the nursery. Each sandbox shares the user and the network namespace with it, and
 /// starts from a copy of the others: what is mounted and named there is mounted and named once.
@@ -74,9 +74,7 @@ impl Nursery {
     fn start(id_map: IdMap, identity: &Identity) -> Result<Self> {
         let (ours, theirs) = socket_pair()?;
         let steps = template::steps(id_map)?;
-        let allocated = memory::allocated();
-        let nurse = || child::nurse(theirs.as_fd(), &steps, &allocated);
-        let process = Process::start(NAMESPACES, nurse)?;
+        let process = Process::start(NAMESPACES, || child::nurse(theirs.as_fd(), &steps))?;
         drop(theirs);
         id_map.write(process.pid(), identity)?;
         let path = format!("/proc/{}/ns/user", process.pid());
@@ -119,7 +117,7 @@ impl Nursery {
         match answer {
             (Message::Started, Some(sender)) => Process::adopt(sender),
             (Message::NoProcess { errno }, _) => {
-                Err(Kind::system("make the namespaces of a sandbox")(Errno::from_raw(errno)))
+                Err(Kind::namespaces("make the namespaces of a sandbox")(Errno::from_raw(errno)))
             }
             _ => Err(Kind::NurseryEnded.into()),
         }

@@ -72,9 +72,9 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         Step::BecomeRoot => change_ids(0, 0, &[]),
         Step::DieWithParent => die_with_parent(context.lifeline),
         Step::RaiseLoopback => raise_loopback(),
-        Step::MakeMountsPrivate => Ok(mount::mount_change(
+        Step::KeepMountsIn => Ok(mount::mount_change(
             c"/",
-            mount::MountPropagationFlags::PRIVATE | mount::MountPropagationFlags::REC,
+            mount::MountPropagationFlags::DOWNSTREAM | mount::MountPropagationFlags::REC,
         )?),
         Step::MountTmpfs { size, inodes, at } => mount_tmpfs(&size, &inodes, &at),
         Step::LeaveHost { keep } => leave_host(keep),
@@ -99,7 +99,7 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         Step::SetHostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
         Step::PlaceDirectory { path, owner } => open_or_make(path, owner).map(drop),
         Step::PlaceFile { directory, name, content, mode, owner } => {
-            place_file(directory, &name, content, mode, owner)
+            place_file(directory, &name, content.0, mode, owner)
         }
         Step::ChangeDirectory { path } => Ok(process::chdir(&*path)?),
         Step::HideArguments { ref arguments } => {
@@ -254,14 +254,18 @@ fn change_owner(file: &OwnedFd, owner: Option<(u32, u32)>) -> Result<(), Failure
     Ok(rustix::fs::fchown(file, Some(uid), Some(process::Gid::from_raw(gid)))?)
 }
 
-/// RLIMIT_NPROC counts within the sandbox's own user namespace (since Linux 5.14). A core limit of
+/// RLIMIT_NPROC counts within the user namespace (since Linux 5.14), where the nursery, init and the
+/// init of the run before count too, if they have the payload's id. A core limit of
 /// 1 and not 0: the kernel passes a core to a helper of the host in spite of 0, but not of 1
 /// (core(5), "Piping core dumps to a program").
 fn limit_processes(processes: u64) -> Result<(), Failure> {
     let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
-    process::setrlimit(Resource::Nproc, both(processes))?;
+    process::setrlimit(Resource::Nproc, both(processes.saturating_add(OUR_PROCESSES)))?;
     Ok(process::setrlimit(Resource::Core, both(1))?)
 }
+
+/// The nursery and two inits.
+const OUR_PROCESSES: u64 = 3;
 
 fn change_identity(uid: u32, gid: u32, groups: &Groups) -> Result<(), Failure> {
     let groups_of_kernel = groups.ids.map(process::Gid::from_raw);

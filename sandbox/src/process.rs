@@ -25,7 +25,7 @@ impl Process {
     /// Starts a child in new `namespaces`; [`sys::clone_child`] says what `body` may do.
     pub(crate) fn start(namespaces: i32, body: impl FnOnce() -> u8) -> Result<Self> {
         let child = sys::clone_child(namespaces, body)
-            .map_err(Kind::system("make the namespaces of a sandbox"))?;
+            .map_err(Kind::namespaces("make the namespaces of a sandbox"))?;
         Ok(Self { child, reaped: false })
     }
 

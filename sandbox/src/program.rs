@@ -13,6 +13,8 @@ pub(crate) struct Header {
     pub(crate) setup: u32,
     /// How many steps the payload's process performs after that; the last one executes it.
     pub(crate) payload: u32,
+    /// How many arguments and variables the payload has.
+    pub(crate) strings: u32,
     /// Who is PID 1.
     pub(crate) pid_one: PidOne,
 }
@@ -20,10 +22,11 @@ pub(crate) struct Header {
 /// Encodes a list.
 pub(crate) fn encode(
     pid_one: PidOne,
+    strings: u32,
     setup: &StepList,
     payload: &StepList,
 ) -> Result<Vec<u8>, postcard::Error> {
-    let header = Header { setup: setup.count, payload: payload.count, pid_one };
+    let header = Header { setup: setup.count, payload: payload.count, strings, pid_one };
     let mut bytes = postcard::to_stdvec(&header)?;
     bytes.extend_from_slice(&setup.bytes);
     bytes.extend_from_slice(&payload.bytes);
@@ -80,9 +83,9 @@ mod tests {
         setup.push(&Step::MakeDirectory { path: Text(c"a/b"), mode: 0o755 }).unwrap();
         setup.push(&Step::EnterRoot).unwrap();
         payload.push(&Step::ResetSignals).unwrap();
-        let bytes = encode(PidOne::Payload, &setup, &payload).unwrap();
+        let bytes = encode(PidOne::Payload, 7, &setup, &payload).unwrap();
         let (header, steps) = Reader::new(&bytes).unwrap();
-        assert_eq!(header, Header { setup: 2, payload: 1, pid_one: PidOne::Payload });
+        assert_eq!(header, Header { setup: 2, payload: 1, strings: 7, pid_one: PidOne::Payload });
         let shown: Vec<_> = steps.map(|step| step.to_string()).collect();
         let expected = [
             "make the directory a/b (mode 755)",

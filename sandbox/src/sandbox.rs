@@ -1,8 +1,9 @@
 //! The parent's side of a run: start the child, keep its limits from outside, say what happened.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -122,9 +123,8 @@ impl Sandbox {
     }
 
     fn read_program(&self) -> Result<Vec<u8>> {
-        let mut program = Vec::with_capacity(self.program_bytes);
-        let mut file = &self.program;
-        file.rewind().and_then(|()| file.read_to_end(&mut program)).map_err(|error| {
+        let mut program = vec![0; self.program_bytes];
+        self.program.read_exact_at(&mut program, 0).map_err(|error| {
             let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
             Kind::system("read the list of steps back")(errno)
         })?;
@@ -180,7 +180,9 @@ impl Running {
             if let Some((_, limit)) = deadline
                 && left.is_some_and(|left| left.is_zero())
             {
-                break (Some(Ending::TimedOut { limit }), false);
+                // A payload that has ended was in time, whatever it left behind.
+                let killed = self.message.is_none().then_some(Ending::TimedOut { limit });
+                break (killed, false);
             }
             match self.step(left)? {
                 Progress::Running if self.has_told_all() => break (None, true),
@@ -304,13 +306,15 @@ impl Sandbox {
         }
     }
 
-    /// A program that could not be executed is an ending; any other step is our failure.
+    /// A program that cannot be executed is an ending; any other step is our failure.
     fn failed_step(&self, index: u32, errno: i32) -> Result<Ending> {
         let program = self.read_program()?;
         let errno = Errno::from_raw(errno);
         let step = Reader::new(&program).and_then(|(_, mut steps)| steps.nth(index as usize));
         match step {
-            Some(Step::Execute { .. }) => Ok(Ending::NotStarted(not_started(errno))),
+            Some(Step::Execute { .. }) if is_about_program(errno) => {
+                Ok(Ending::NotStarted(not_started(errno)))
+            }
             step => {
                 let step = step.map(|step| step.to_string()).unwrap_or_default();
                 Err(Kind::Step { step, errno }.into())
@@ -326,6 +330,14 @@ fn ending_of(status: i32) -> Ending {
     } else {
         Ending::Signaled(libc::WTERMSIG(status))
     }
+}
+
+/// Whether execve(2) refused the program, and not the machine was short of something.
+fn is_about_program(errno: Errno) -> bool {
+    !matches!(
+        errno,
+        Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::EIO | Errno::EFAULT
+    )
 }
 
 fn not_started(errno: Errno) -> NotStarted {

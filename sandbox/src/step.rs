@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::sys::Arguments;
-use crate::text::{Strings, Text};
+use crate::text::{Bytes, Strings, Text};
 
 /// One prepared step of a sandbox. Relative paths are below the base, the sandbox's own tmpfs.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -26,8 +26,9 @@ pub(crate) enum Step<'a> {
     DieWithParent,
     /// Bring the loopback interface up.
     RaiseLoopback,
-    /// Keep every mount that follows from spreading to the host.
-    MakeMountsPrivate,
+    /// Keep every mount that follows from spreading to the host; what the host mounts and unmounts
+    /// is followed.
+    KeepMountsIn,
     /// Mount a tmpfs and go there: the base, which holds every byte that a payload can write, or
     /// the nursery's.
     MountTmpfs {
@@ -70,14 +71,12 @@ pub(crate) enum Step<'a> {
     PlaceFile {
         directory: Prefixes<'a>,
         name: Text<'a>,
-        content: &'a [u8],
+        content: Bytes<'a>,
         mode: u32,
         owner: Option<(u32, u32)>,
     },
     /// Go to the payload's working directory.
     ChangeDirectory { path: Text<'a> },
-    /// Empty the command line that everybody can read: it names paths of the host.
-    HideArguments { arguments: Arguments },
     /// Be known as init, and keep the payload from looking into this process.
     HideFromPayload,
     /// Leave the terminal and process group of the host.
@@ -98,6 +97,11 @@ pub(crate) enum Step<'a> {
     WireStreams,
     /// Become the payload's program, the first candidate that can be executed.
     Execute { candidates: Strings<'a>, argv: Strings<'a>, env: Strings<'a> },
+    /// Empty the command line that everybody can read: it names paths of the host. The nursery's
+    /// only, and never encoded: the addresses must be what the kernel said. The last one, since
+    /// encoding counts the variants.
+    #[serde(skip)]
+    HideArguments { arguments: Arguments },
 }
 
 /// A directory inside the sandbox, as the child needs it to walk there without an allocation: every
@@ -134,7 +138,7 @@ impl fmt::Display for Step<'_> {
             Self::BecomeRoot => formatter.write_str("become root of the user namespace"),
             Self::DieWithParent => formatter.write_str("arrange to be killed with the parent"),
             Self::RaiseLoopback => formatter.write_str("bring the loopback interface up"),
-            Self::MakeMountsPrivate => formatter.write_str("make every mount private"),
+            Self::KeepMountsIn => formatter.write_str("keep mounts from spreading to the host"),
             Self::MountTmpfs { size, inodes, at } => {
                 write!(formatter, "mount tmpfs on {at} (size={size}, nr_inodes={inodes})")
             }
@@ -170,7 +174,7 @@ impl fmt::Display for Step<'_> {
                 write!(formatter, "make the directory {path} inside")
             }
             Self::PlaceFile { directory, name, content, mode, .. } => {
-                let bytes = content.len();
+                let bytes = content.0.len();
                 write!(
                     formatter,
                     "write the file {name} in {directory} inside ({bytes} bytes, mode {mode:o})"

@@ -8,7 +8,6 @@
 #![expect(unsafe_code, reason = "raw system calls; every block states why it is sound")]
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
-use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::OnceLock;
@@ -80,7 +79,8 @@ pub(crate) fn clone_child(flags: c_int, body: impl FnOnce() -> u8) -> Result<Chi
 /// of its own, so that it cannot overwrite what this process still needs. `flags` are those of
 /// clone(2).
 ///
-/// `body` must keep this module's rule, and change nothing in memory that its parent relies on.
+/// `body` must keep this module's rule, and change nothing in memory that its parent relies on: what
+/// it borrows mutably, its parent must not use again.
 pub(crate) fn clone_until_exec<F: FnOnce() -> u8>(flags: c_int, body: F) -> Result<Pid, Errno> {
     extern "C" fn enter<F: FnOnce() -> u8>(body: *mut c_void) -> c_int {
         // SAFETY: `body` points to the caller's `Some(F)`, which nobody else touches meanwhile.
@@ -137,14 +137,9 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        unmap(self.start.addr()..self.start.addr() + self.length);
+        // SAFETY: the pages are this mapping's own, and nobody borrows from it any more.
+        unsafe { libc::munmap(self.start, self.length) };
     }
-}
-
-/// Gives memory of this process back. For what nothing uses any more.
-pub(crate) fn unmap(range: Range<usize>) {
-    // SAFETY: the caller has no reference into the range; at worst nothing is mapped there.
-    unsafe { libc::munmap(ptr::without_provenance_mut(range.start), range.end - range.start) };
 }
 
 /// From linux/sched.h; libc's constant does not fit its type.
@@ -206,14 +201,14 @@ unsafe fn write_pointers(at: *mut *const c_char, strings: Strings<'_>) -> *mut *
     })
 }
 
-/// The bytes of [`execute`]'s scratch memory for a program of so many bytes: each string has one at
-/// least, and there are two nulls.
-pub(crate) fn scratch_bytes(program_bytes: usize) -> usize {
-    (program_bytes + 2) * size_of::<*const c_char>()
+/// The bytes of [`execute`]'s scratch memory for so many arguments and variables: a pointer to each,
+/// and two nulls.
+pub(crate) fn scratch_bytes(strings: u32) -> usize {
+    (strings as usize + 2) * size_of::<*const c_char>()
 }
 
 /// The bytes of this process's command line, which /proc/PID/cmdline shows to everybody.
-#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Arguments {
     start: usize,
     end: usize,

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::id_map::IdMap;
 use crate::step::{Prefixes, Step};
 use crate::sys::Arguments;
-use crate::text::{Strings, Text};
+use crate::text::{Bytes, Strings, Text};
 
 /// The host name of every sandbox.
 const HOSTNAME: Text<'_> = Text(c"belljar");
@@ -58,7 +58,7 @@ pub(crate) fn steps(id_map: IdMap) -> Result<Vec<Step<'static>>> {
         Step::FilterSystemCalls,
         Step::RaiseLoopback,
         Step::SetHostname { name: HOSTNAME },
-        Step::MakeMountsPrivate,
+        Step::KeepMountsIn,
         Step::MountTmpfs { size: Text(c"64k"), inodes: Text(c"64"), at: Text(c"/") },
     ]);
     let directories = [c"base", c"host", c"dev", c"dev/pts", c"dev/shm"];
@@ -72,7 +72,7 @@ pub(crate) fn steps(id_map: IdMap) -> Result<Vec<Step<'static>>> {
     steps.extend(NETWORK_FILES.map(|(name, content)| Step::PlaceFile {
         directory: FURNITURE_ETC,
         name,
-        content,
+        content: Bytes(content),
         mode: 0o644,
         owner: None,
     }));

@@ -54,21 +54,38 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+/// Bytes that are encoded as a whole, not one by one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(Self)
+    }
+}
+
 /// Several C strings, one behind the other.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Strings<'a>(&'a [u8]);
+pub(crate) struct Strings<'a>(#[serde(borrow)] Bytes<'a>);
 
 impl<'a> Strings<'a> {
     /// Each string, its NUL included.
     pub(crate) fn iter(self) -> impl Iterator<Item = &'a CStr> + Clone {
         self.0
+            .0
             .split_inclusive(|byte| *byte == 0)
             .filter_map(|string| CStr::from_bytes_with_nul(string).ok())
     }
 
     /// Strings as [`concatenated`] made them.
     pub(crate) const fn from_bytes(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self(Bytes(bytes))
     }
 }
 

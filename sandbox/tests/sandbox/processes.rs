@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use belljar_sandbox::{Ending, Limits};
+use belljar_sandbox::{Ending, Limits, Sandbox, Streams};
 
-use crate::support::{output, shell, try_run};
+use crate::support::{output, rootfs, shell, try_run};
 
 #[test]
 fn orphans_are_reaped() {
@@ -37,23 +37,58 @@ fn a_fork_bomb_stays_in_its_jar() {
 }
 
 #[test]
-fn no_descriptor_and_no_child_is_left() {
-    let count = |directory: &str| std::fs::read_dir(directory).unwrap().count();
-    output("true");
-    let before = count("/proc/self/fd");
-    for _ in 0..50 {
-        output("true");
+fn as_many_processes_as_allowed_can_run() {
+    let limits = Limits { processes: 3, ..Limits::default() };
+    let script = "sleep 1000 & sleep 1000 & echo $?";
+    for _ in 0..10 {
+        let outcome = try_run(&shell(script), &limits, b"").unwrap();
+        assert_eq!(outcome.stdout.bytes, b"0\n", "{outcome:?}");
     }
-    // Tests beside this one hold a few.
-    assert!(count("/proc/self/fd") < before + 60, "{} then {}", before, count("/proc/self/fd"));
+    let script = "for i in 1 2 3 4 5 6; do sleep 1000 & done; echo all";
+    let outcome = try_run(&shell(script), &limits, b"").unwrap();
+    assert_ne!(outcome.stdout.bytes, b"all\n", "three more at the most: {outcome:?}");
 }
 
 #[test]
 fn two_sandboxes_share_nothing() {
-    let write = "echo secret > /dev/shm/x; echo secret > /tmp/x; sleep 0.3";
-    let beside = std::thread::spawn(move || output(write));
-    std::thread::sleep(Duration::from_millis(100));
+    let (told, wrote) = std::sync::mpsc::channel();
+    let beside = std::thread::spawn(move || {
+        let (read, write) = nix::unistd::pipe().unwrap();
+        let streams = Streams {
+            stdin: belljar_sandbox::Input::Bytes([].into()),
+            stdout: belljar_sandbox::Output::Forward(write),
+            stderr: belljar_sandbox::Output::Capture,
+        };
+        let script = "echo secret > /dev/shm/x; echo secret > /tmp/x; echo wrote; sleep 1";
+        let sandbox = Sandbox::new(&rootfs(), &shell(script), &Limits::default()).unwrap();
+        let reader = std::thread::spawn(move || {
+            nix::unistd::read(&read, &mut [0; 16]).unwrap();
+            told.send(std::time::Instant::now()).unwrap();
+        });
+        sandbox.run(streams).unwrap();
+        reader.join().unwrap();
+        std::time::Instant::now()
+    });
+    wrote.recv().unwrap();
     let seen = output("ls /dev/shm /tmp; set -- /proc/[0-9]*; echo $#");
-    beside.join().unwrap();
+    let looked = std::time::Instant::now();
     assert_eq!(seen, "/dev/shm:\n\n/tmp:\n2\n");
+    assert!(beside.join().unwrap() > looked, "the control: both ran at the same time");
+}
+
+#[test]
+fn one_sandbox_runs_on_several_threads_at_a_time() {
+    let mut command = shell("");
+    command.argv = vec!["no-such-program".into()];
+    let sandbox = Sandbox::new(&rootfs(), &command, &Limits::default()).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let outcome = sandbox.run(Streams::captured(Vec::new())).unwrap();
+                    assert!(matches!(outcome.ending, Ending::NotStarted(_)), "{outcome:?}");
+                }
+            });
+        }
+    });
 }
