@@ -85,6 +85,11 @@ fn run(prepared: &Prepared, interactive: bool) -> Result<u8> {
         }
         Ending::NotStarted(NotStarted::NotFound) => {
             eprintln!("belljar: `{program}` was not found in the image");
+            if prepared.program.contains(' ') {
+                eprintln!("hint: write program and arguments apart, or sh -c and the line");
+            } else if prepared.program.starts_with('/') {
+                eprintln!("hint: if the file is there, its interpreter or its loader is not");
+            }
             exit_code::RUN_NOT_FOUND
         }
         Ending::NotStarted(NotStarted::NotExecutable(errno)) => {

@@ -40,7 +40,7 @@ fn test(options: &Test) -> Result<u8, Failure> {
     let filtered_out =
         suite.select(&Selection { patterns: patterns.clone(), exact: options.exact });
     if suite.cases.is_empty() {
-        return Err(no_case(&paths, &patterns));
+        return Err(no_case(&paths, &patterns, options.exact));
     }
     if options.list {
         let names = suite.cases.iter().map(|case| format!("{}: test", case.name));
@@ -51,8 +51,7 @@ fn test(options: &Test) -> Result<u8, Failure> {
     let open = || Store::open(&Store::default_home()?);
     let store =
         open().map_err(|error| Failure::new(exit_code::ERROR, format!("error: {error}")))?;
-    let images = Images::prepare(&store, &suite.cases)
-        .map_err(|errors| Failure::new(exit_code::USAGE, errors.to_string()))?;
+    let images = Images::prepare(&store, &suite.cases);
     let run_options = RunOptions {
         jobs: options.jobs.unwrap_or_else(processors),
         colour: colour(options.color),
@@ -69,18 +68,21 @@ fn test(options: &Test) -> Result<u8, Failure> {
     })
 }
 
-fn no_case(paths: &[PathBuf], patterns: &[String]) -> Failure {
+fn no_case(paths: &[PathBuf], patterns: &[String], exact: bool) -> Failure {
     let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     let paths = shown.join(" ");
+    let names = patterns.join("` or `");
     let message = match patterns {
         [] => format!("error: there is no case in {paths}\nhint: a case is a file NAME.toml"),
-        patterns => format!(
-            "error: no case in {paths} has `{}` in its name, and no file or folder has that name\n\
-             hint: `belljar test --list` lists the names",
-            patterns.join("` or `")
+        _ if exact => format!("error: no case in {paths} is named `{names}`"),
+        _ => format!(
+            "error: no case in {paths} has `{names}` in its name, and no file or folder has that \
+             name"
         ),
     };
-    Failure::new(exit_code::NO_CASE, message)
+    let hint = "hint: `--list` in place of the names shows what there is";
+    let hint = if patterns.is_empty() { String::new() } else { format!("\n{hint}") };
+    Failure::new(exit_code::NO_CASE, format!("{message}{hint}"))
 }
 
 fn processors() -> NonZeroUsize {
@@ -98,8 +100,18 @@ fn colour(color: Color) -> bool {
 /// The command line that runs one case alone, but for its name.
 fn rerun(options: &Test, paths: &[PathBuf]) -> String {
     let called = options.called_as.clone().unwrap_or_else(|| {
-        let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<_> = paths.iter().map(|path| quoted(&path.display().to_string())).collect();
         format!("belljar test {}", paths.join(" "))
     });
     format!("{called} --exact --")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "_./:+-".contains(character);
+    if word.chars().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use belljar_image::Reference;
+
 use crate::name::CaseName;
 use crate::signal::Signal;
 use crate::source::Place;
@@ -49,14 +51,13 @@ pub struct Stated<T> {
     pub place: Place,
 }
 
-/// A reference to an image, not parsed: this crate's files are correct or wrong without any image
-/// at hand. A parser's complaint becomes [`Place::problem`] of `reference.place`.
+/// Which image a case runs in. Whether it is there is found out later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSetting {
-    /// The reference as written.
-    pub reference: Stated<String>,
-    /// The folder of the file that states it, from which its relative paths start; absolute.
-    pub directory: PathBuf,
+    /// The image; relative paths start at the folder of the file that states it.
+    pub reference: Reference,
+    /// Where it is stated.
+    pub place: Place,
 }
 
 /// A program and its arguments.

@@ -99,8 +99,8 @@ impl Failure<'_> {
                     "hint: an array is program and arguments, each an element of its own; a string \
                      runs in a shell\n"
                 } else {
-                    "hint: it is looked for in the sandbox; a script is not found either when its \
-                     interpreter is missing\n"
+                    "hint: it is looked for in the sandbox; nor is a file found whose \
+                     interpreter or loader is missing\n"
                 });
             }
             Mismatch::Differs { expected, actual, .. } => {
@@ -108,6 +108,17 @@ impl Failure<'_> {
                 let difference = difference::show(expected.as_bytes(), &actual.bytes, self.colour);
                 shown.push_str(&difference);
                 push_cut_off(shown, actual);
+                if expected.is_empty() {
+                    shown.push_str(
+                        "hint: a stdout that is left out must be empty; `{ any = true }` leaves \
+                         it unchecked\n",
+                    );
+                }
+            }
+            Mismatch::NotStarted { program, .. }
+                if self.case.files.iter().any(|file| file.path == *program) =>
+            {
+                shown.push_str("hint: a file is placed with mode 644; give it `mode = \"755\"`\n");
             }
             Mismatch::NotStarted { .. } | Mismatch::Status { .. } | Mismatch::Lacks { .. } => {}
         }

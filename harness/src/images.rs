@@ -1,21 +1,18 @@
 //! The images of a run: each is found, verified and unpacked once, before the first case starts.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::path::PathBuf;
 
 use belljar_image::{Identity, Image, Reference, Store};
 
-use crate::case::{Case, ImageSetting};
+use crate::case::Case;
 use crate::plan;
-use crate::problem::{Errors, Problem};
 use crate::source::Place;
 
 /// The images that some cases need.
 #[derive(Debug, Default)]
 pub struct Images {
-    found: HashMap<(String, PathBuf), Result<Image, String>>,
-    identities: HashMap<(String, PathBuf, Option<String>), Result<Identity, String>>,
+    found: HashMap<Reference, Result<Image, String>>,
+    identities: HashMap<(Reference, Option<String>), Result<Identity, String>>,
 }
 
 /// What a case runs in, and as whom.
@@ -30,36 +27,22 @@ pub struct Tenancy<'i> {
 impl Images {
     /// Gets the image of each case. One that cannot be had is an error of its cases only, so that
     /// the others can be judged.
-    ///
-    /// # Errors
-    /// With every case whose image reference is no reference.
-    pub fn prepare<'c>(
-        store: &Store,
-        cases: impl IntoIterator<Item = &'c Case>,
-    ) -> Result<Self, Errors> {
+    pub fn prepare<'c>(store: &Store, cases: impl IntoIterator<Item = &'c Case>) -> Self {
         let mut images = Self::default();
-        let mut problems = Vec::new();
         for case in cases {
-            let setting = &case.image;
-            let written = &setting.reference;
-            if let Entry::Vacant(place) = images.found.entry(key(setting)) {
-                match written.value.parse::<Reference>() {
-                    Err(error) => problems.push(problem(&written.place, &error.to_string())),
-                    Ok(reference) => {
-                        let image = store.image(&reference.resolve_from(&setting.directory));
-                        place.insert(image.map_err(|error| error.to_string()));
-                    }
-                }
+            let reference = &case.image.reference;
+            if !images.found.contains_key(reference) {
+                let image = store.image(reference).map_err(|error| error.to_string());
+                images.found.insert(reference.clone(), image);
             }
             images.identify(case);
         }
-        Errors::check(problems)?;
-        Ok(images)
+        images
     }
 
     /// Looks the user of a case up, once for all cases that name the same.
     fn identify(&mut self, case: &Case) {
-        let Some(Ok(image)) = self.found.get(&key(&case.image)) else { return };
+        let Some(Ok(image)) = self.found.get(&case.image.reference) else { return };
         self.identities.entry(identity_key(case)).or_insert_with(|| {
             let user = case.user.as_ref().map(|user| user.value.as_str());
             plan::identity(image, user).map_err(|error| error.to_string())
@@ -71,11 +54,9 @@ impl Images {
     /// # Errors
     /// What the image crate said and which line of the case it is about.
     pub fn of(&self, case: &Case) -> Result<Tenancy<'_>, CaseError> {
-        let at_image = |message: String| CaseError {
-            message,
-            place: Some(case.image.reference.place.clone()),
-        };
-        let image = self.found.get(&key(&case.image));
+        let at_image =
+            |message: String| CaseError { message, place: Some(case.image.place.clone()) };
+        let image = self.found.get(&case.image.reference);
         let image = image.ok_or_else(|| at_image("its image was not prepared".to_owned()))?;
         let image = image.as_ref().map_err(|message| at_image(message.clone()))?;
         let at_user = |message: String| CaseError {
@@ -98,17 +79,6 @@ pub struct CaseError {
     pub place: Option<Place>,
 }
 
-/// A problem out of an error's text, whose hint, if it has one, is a line of its own.
-fn problem(place: &Place, error: &str) -> Problem {
-    let (message, hint) = error.split_once("\nhint: ").unzip();
-    place.problem(message.unwrap_or(error), hint.map(str::to_owned))
-}
-
-fn key(setting: &ImageSetting) -> (String, PathBuf) {
-    (setting.reference.value.clone(), setting.directory.clone())
-}
-
-fn identity_key(case: &Case) -> (String, PathBuf, Option<String>) {
-    let (reference, directory) = key(&case.image);
-    (reference, directory, case.user.as_ref().map(|user| user.value.clone()))
+fn identity_key(case: &Case) -> (Reference, Option<String>) {
+    (case.image.reference.clone(), case.user.as_ref().map(|user| user.value.clone()))
 }

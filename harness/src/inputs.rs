@@ -52,7 +52,12 @@ impl Surroundings<'_> {
                 }
             }
         }
-        Ok(self.directory.join(written))
+        let path = self.directory.join(written);
+        // A link may lead out too; what is not there is told by whoever wants to read it.
+        match path.canonicalize() {
+            Ok(real) if !real.starts_with(self.root) => Err(Kind::LeavesSuite(written.to_owned())),
+            _ => Ok(path),
+        }
     }
 }
 

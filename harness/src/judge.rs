@@ -1,6 +1,7 @@
 //! Compares what happened with what had to happen. The cause comes first: a run that was cut short
 //! is reported as that, not as output that differs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use belljar_sandbox::{Captured, Ending, NotStarted, Outcome, Stream};
@@ -77,7 +78,7 @@ pub enum Mismatch {
         /// What it was to hold.
         expected: String,
         /// What was captured of it.
-        actual: Captured,
+        actual: Arc<Captured>,
         /// Where the expectation is written.
         place: Place,
     },
@@ -88,7 +89,7 @@ pub enum Mismatch {
         /// The text that is not in it.
         expected: String,
         /// What was captured of it.
-        actual: Captured,
+        actual: Arc<Captured>,
         /// Where the expectation is written.
         place: Place,
     },
@@ -161,19 +162,22 @@ fn compare_stream(stream: Stream, expected: &Stated<Printed>, actual: &Captured)
         Printed::Exactly(text) => vec![Mismatch::Differs {
             stream,
             expected: text.clone(),
-            actual: actual.clone(),
+            actual: Arc::new(actual.clone()),
             place: place.clone(),
         }],
-        Printed::Containing(texts) => texts
-            .iter()
-            .filter(|text| !contains(&actual.bytes, text))
-            .map(|text| Mismatch::Lacks {
+        Printed::Containing(texts) => {
+            let missing: Vec<_> =
+                texts.iter().filter(|text| !contains(&actual.bytes, text)).collect();
+            // One copy for all of them, and none where nothing is missing.
+            let shared = missing.first().map(|_| Arc::new(actual.clone())).unwrap_or_default();
+            let lacks = |text: &String| Mismatch::Lacks {
                 stream,
                 expected: text.clone(),
-                actual: actual.clone(),
+                actual: Arc::clone(&shared),
                 place: place.clone(),
-            })
-            .collect(),
+            };
+            missing.into_iter().map(lacks).collect()
+        }
     }
 }
 

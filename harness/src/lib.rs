@@ -4,7 +4,8 @@
 //! Three kinds of value never share a type: a *fact* ([`belljar_sandbox::Outcome`]), a *judgement*
 //! ([`Verdict`]) and what people read ([`Report`], [`failure`]).
 //!
-//! What this crate does not do: fetch images, start processes, or write case files.
+//! What this crate does not do: know how an image is unpacked or a sandbox is made, or write case
+//! files.
 
 mod case;
 mod difference;

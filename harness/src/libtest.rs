@@ -15,8 +15,8 @@ use crate::judge::Verdict;
 use crate::run::{run_case, skip_reason};
 use crate::suite::Suite;
 
-/// The exit code for a wrong case file.
-const WRONG_CASE_FILE: u8 = 2;
+/// The exit code when no case can be run: a case file is wrong, or there is no store.
+const NOT_RUN: u8 = 2;
 
 /// The whole `main` of a test target that runs the suite in `folder`. `rerun` is the command line
 /// that runs one case alone, but for the case's name at its end.
@@ -30,7 +30,7 @@ pub fn main(folder: &Path, rerun: &str) -> ExitCode {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
         Err(message) => {
             eprintln!("{message}");
-            ExitCode::from(WRONG_CASE_FILE)
+            ExitCode::from(NOT_RUN)
         }
     }
 }
@@ -41,6 +41,9 @@ fn trials(folder: &Path, rerun: &str, arguments: &Arguments) -> Result<Vec<Trial
         _ => Suite::load(&[folder]),
     };
     let suite = suite.map_err(|errors| errors.to_string())?;
+    if suite.cases.is_empty() {
+        return Err(format!("error: there is no case in {}", folder.display()));
+    }
     let images =
         Arc::new(if arguments.list { Images::default() } else { prepare(&suite, arguments)? });
     let trials = suite.cases.into_iter().map(|case| trial(case, &images, rerun.to_owned()));
@@ -59,7 +62,7 @@ fn prepare(suite: &Suite, arguments: &Arguments) -> Result<Images, String> {
         };
         arguments.filter.as_ref().is_none_or(wants)
     });
-    Images::prepare(&store, wanted).map_err(|errors| errors.to_string())
+    Ok(Images::prepare(&store, wanted))
 }
 
 /// nextest asks for one case by a name that it was told, so an unknown one is a mistake; cargo asks

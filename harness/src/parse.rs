@@ -56,10 +56,19 @@ pub(crate) fn cases(
     let mut reader = Reader::new(Arc::clone(&source), problems);
     let mut settings = Settings::default();
     let mut listed = None;
+    let first_case = entries(&table)
+        .iter()
+        .find(|entry| matches!((entry.key, entry.value()), ("case", DeValue::Array(_))))
+        .map(|entry| reader.entry_place(entry).start());
     for entry in entries(&table) {
         match (entry.key, entry.value()) {
             ("case", DeValue::Array(_)) => listed = Some(entry),
             _ => {
+                // Whoever writes `[expect]` below a case means that case.
+                let place = reader.entry_place(&entry);
+                if first_case.is_some_and(|first| first < place.start()) {
+                    reader.refuse_at(&place, Kind::BelowCases { key: entry.key.to_owned() });
+                }
                 let level = Level::File;
                 read_setting(&mut reader, file.surroundings(), level, &mut settings, &entry);
             }
@@ -201,7 +210,12 @@ fn parse_toml<'s>(source: &'s Arc<Source>, problems: &mut Vec<Problem>) -> Optio
         let place = Place::new(source, error.span().unwrap_or(0..0));
         let line = place.location().line;
         if line != last_line {
-            problems.push(Problem::at(&place, Kind::Syntax(error.message().to_owned())));
+            let message = error.message().to_owned();
+            let kind = match message.contains("duplicate key") {
+                true => Kind::DuplicateKey,
+                false => Kind::Syntax(message),
+            };
+            problems.push(Problem::at(&place, kind));
         }
         last_line = line;
     }

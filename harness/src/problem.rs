@@ -26,6 +26,12 @@ pub struct Errors {
 pub(crate) enum Kind {
     #[error("{0}")]
     Syntax(String),
+    #[error("duplicate key")]
+    DuplicateKey,
+    #[error("`{key}` stands below a `[[case]]` but would hold for the whole file")]
+    BelowCases { key: String },
+    #[error("`{0}` is a key of a case, not a variable")]
+    KeyAsVariable(String),
     #[error("unknown key `{key}`")]
     UnknownKey { key: String, hint: Option<String> },
     #[error("{key} must be {wanted}, not {found}")]
@@ -93,7 +99,7 @@ pub(crate) enum Kind {
     #[error("no case is named `{0}`")]
     NoSuchCase(String),
     #[error("{message}")]
-    Reported { message: String, hint: Option<String> },
+    BadImage { message: String, hint: Option<String> },
 }
 
 impl Problem {
@@ -103,10 +109,6 @@ impl Problem {
 
     pub(crate) fn without_place(kind: Kind) -> Self {
         Self { kind, place: None }
-    }
-
-    pub(crate) fn reported(place: Place, message: String, hint: Option<String>) -> Self {
-        Self { kind: Kind::Reported { message, hint }, place: Some(place) }
     }
 
     /// What is wrong, in one line without place or hint.
@@ -199,10 +201,21 @@ impl Kind {
         let hint = match self {
             Self::UnknownKey { hint, .. }
             | Self::WrongType { hint, .. }
-            | Self::Reported { hint, .. } => return hint.clone(),
+            | Self::BadImage { hint, .. } => return hint.clone(),
             Self::UnknownSignal { nearest, .. } => {
                 return nearest.map(|name| format!("did you mean `{name}`?"));
             }
+            Self::BelowCases { key } => {
+                return Some(format!(
+                    "write `[case.{key}]` for that case, or move it above the first `[[case]]`"
+                ));
+            }
+            Self::KeyAsVariable(name) => {
+                return Some(format!(
+                    "write `{name}` above `[env]`, which ends where another begins"
+                ));
+            }
+            Self::DuplicateKey => "in a `[[case]]`, write `[case.expect]` for `[expect]`",
             Self::MissingImage => "write `image = \"…\"` here or in a `belljar.toml` above",
             Self::MissingCommand => "write `command = [\"…\"]`",
             Self::MissingName => "each `[[case]]` needs one: write `name = \"…\"`",
@@ -224,6 +237,7 @@ impl Kind {
             Self::StdinWithoutFile => "write `stdin = { file = \"…\" }`",
             Self::BadMode(_) => "write octal digits in quotes: \"755\"",
             Self::BadVariable(_) => "a name is not empty and holds neither `=` nor NUL",
+            Self::UnreadableInput { .. } => "it starts from the folder of the file that names it",
             Self::NoSuchCase(_) => "`belljar test --list` shows the names",
             _ => return None,
         };

@@ -2,6 +2,8 @@
 
 use toml::de::DeValue;
 
+use belljar_image::Reference;
+
 use crate::case::{CommandLine, Content, ImageSetting, InputFile, Stated};
 use crate::duration;
 use crate::fields::{Entry, Field, Reader};
@@ -102,10 +104,20 @@ fn image(
     surroundings: Surroundings<'_>,
     entry: &Entry<'_>,
 ) -> Option<ImageSetting> {
-    let value = reader.word(entry)?;
-    // The parser of references points at the reference, not at the key.
-    let reference = Stated { value, place: reader.value_place(entry) };
-    Some(ImageSetting { reference, directory: surroundings.directory.to_owned() })
+    let written = reader.word(entry)?;
+    match written.parse::<Reference>() {
+        Ok(reference) => Some(ImageSetting {
+            reference: reference.resolve_from(surroundings.directory),
+            place: reader.value_place(entry),
+        }),
+        Err(error) => {
+            let text = error.to_string();
+            let (message, hint) = text.split_once("\nhint: ").unzip();
+            let message = message.unwrap_or(&text).to_owned();
+            reader.refuse(entry, Kind::BadImage { message, hint: hint.map(str::to_owned) });
+            None
+        }
+    }
 }
 
 fn command(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<CommandLine> {
@@ -198,6 +210,10 @@ fn env(reader: &mut Reader<'_>, settings: &mut Settings, entry: &Entry<'_>) {
         if name.is_empty() || name.contains(['=', '\0']) {
             let place = reader.entry_place(&variable);
             reader.refuse_at(&place, Kind::BadVariable(name.to_owned()));
+        } else if CASE_KEYS.contains(&name) {
+            // A key that slipped below `[env]` would lose its meaning without a word.
+            let place = reader.entry_place(&variable);
+            reader.refuse_at(&place, Kind::KeyAsVariable(name.to_owned()));
         } else if let Some(value) = reader.argument(&variable) {
             settings.env.insert(name.to_owned(), value);
         }

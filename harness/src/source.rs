@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::escape;
-use crate::problem::Problem;
 
 /// A stretch of text in a file that was read.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,13 +56,6 @@ impl Place {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.source.path
-    }
-
-    /// A problem with what is written here, found by a part that knows more than this crate: the
-    /// parser of image references, say. `hint` tells what to do about it.
-    #[must_use]
-    pub fn problem(&self, message: impl Into<String>, hint: Option<String>) -> Problem {
-        Problem::reported(self.clone(), message.into(), hint)
     }
 
     /// The first line of the place, cut into what stands before it, itself, and what follows.

@@ -176,7 +176,7 @@ impl<R: Skip> Tape<R> {
         // Only files have a body; the size of a link or of a directory is decoration.
         if kind == Kind::File {
             self.body_left = size;
-            self.padding = size.next_multiple_of(BLOCK) - size;
+            self.padding = padding(size, header)?;
             sparse::read(self, header, &extension, &mut entry)?;
         }
         entry.xattrs = extension.xattrs;
@@ -188,6 +188,7 @@ impl<R: Skip> Tape<R> {
             return Err(TapeProblem::ExtensionTooLarge);
         }
         self.body_left = size;
+        // Far from any overflow: the limit has been checked.
         self.padding = size.next_multiple_of(BLOCK) - size;
         let mut bytes = Vec::new();
         self.read_to_end(&mut bytes)?;
@@ -196,7 +197,7 @@ impl<R: Skip> Tape<R> {
 
     fn skip(&mut self, count: u64) -> Result<(), TapeProblem> {
         self.stream.skip(count).map_err(truncated)?;
-        self.position += count;
+        self.position = self.position.saturating_add(count);
         Ok(())
     }
 }
@@ -260,6 +261,13 @@ fn owner(pax: Option<u64>, field: &[u8], header: &Header) -> Result<u32, TapePro
         Ok(id) if id != u32::MAX => Ok(id),
         _ => Err(TapeProblem::Number(shown(&header.path_bytes()))),
     }
+}
+
+/// What follows a body of `size` bytes up to the next block; a size that no archive can have is
+/// refused.
+fn padding(size: u64, header: &Header) -> Result<u64, TapeProblem> {
+    let end = size.checked_next_multiple_of(BLOCK);
+    end.map(|end| end - size).ok_or_else(|| TapeProblem::Number(shown(&header.path_bytes())))
 }
 
 fn number(field: &[u8], header: &Header) -> Result<u64, TapeProblem> {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Folder, belljar};
 
-/// Whether a process with this word in its command line lives. A process that has ended and waits
-/// for its parent has no command line any more.
-fn lives(word: &str) -> bool {
+/// Whether a process lives whose first words these are. A process that has ended and waits for its
+/// parent has no command line any more.
+fn lives(words: &str) -> bool {
+    let start: Vec<u8> = words.bytes().map(|byte| if byte == b' ' { 0 } else { byte }).collect();
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let mut command_lines =
-        processes.flat_map(|process| std::fs::read(process.path().join("cmdline")));
-    command_lines.any(|line| line.windows(word.len()).any(|window| window == word.as_bytes()))
+    let mut lines = processes.flat_map(|process| std::fs::read(process.path().join("cmdline")));
+    lines.any(|line| line.starts_with(&start))
 }
 
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
@@ -40,10 +40,10 @@ fn kill_and_look(mut child: Child, word: &str) {
 fn killing_a_run_leaves_nothing() {
     let before = mounts();
     for (word, command) in [
-        ("1001.001", &["sleep", "1001.001"][..]),
+        ("sleep 1001.001", &["sleep", "1001.001"][..]),
         // A payload that revokes its wish to die with its parent.
-        ("1001.002", &["setpriv", "--pdeathsig", "clear", "sleep", "1001.002"][..]),
-        ("1001.003", &["sh", "-c", "trap '' TERM INT HUP; setsid sleep 1001.003 & wait"][..]),
+        ("sleep 1001.002", &["setpriv", "--pdeathsig", "clear", "sleep", "1001.002"][..]),
+        ("sleep 1001.003", &["sh", "-c", "trap '' TERM INT HUP; setsid sleep 1001.003 & wait"][..]),
     ] {
         let child = belljar().args(["run", "host"]).args(command).spawn().unwrap();
         kill_and_look(child, word);
@@ -66,8 +66,8 @@ fn killing_a_suite_leaves_nothing() {
         command.stdout(Stdio::null()).spawn().unwrap()
     };
     let before = mounts();
-    kill_and_look(command("a"), "1002.001");
-    kill_and_look(command("b"), "1002.002");
+    kill_and_look(command("a"), "sleep 1002.001");
+    kill_and_look(command("b"), "sleep 1002.002");
     assert_eq!(mounts(), before);
 }
 
@@ -78,7 +78,7 @@ fn a_time_limit_leaves_nothing() {
         "image = 'host'\ntimeout = '500ms'\ncommand = 'setsid sleep 1003.001 & wait'\n",
     )]);
     assert_eq!(folder.test(&[]).code, 101);
-    assert!(!lives("1003.001"));
+    assert!(!lives("sleep 1003.001"));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn the_end_of_the_terminal_reaches_the_payload() {
     let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     child.wait().unwrap();
-    wait_until("the payload ends", || !lives("1004.001"));
+    wait_until("the payload ends", || !lives("sleep 1004.001"));
 }
 
 #[test]

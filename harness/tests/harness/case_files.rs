@@ -11,7 +11,7 @@ use crate::folder::{Folder, case, names};
 fn a_short_case_has_strict_defaults() {
     let case = case("image = \"i\"\ncommand = [\"echo\", \"hey\"]\n");
     assert_eq!(case.name.as_str(), "x");
-    assert_eq!(case.image.reference.value, "i");
+    assert_eq!(case.image.reference.to_string(), "i:latest");
     assert_eq!(case.command.argv, ["echo", "hey"]);
     assert_eq!(case.stdin, Content::Text(String::new()));
     assert_eq!(case.timeout.value, Duration::from_secs(10));
@@ -91,11 +91,35 @@ fn files_of_the_suite_are_read_from_the_folder_of_their_case() {
     assert_eq!(&*case.stdin.read().unwrap(), b"in");
     let modes: Vec<_> = case.files.iter().map(|file| (file.path.as_str(), file.mode)).collect();
     assert_eq!(modes, [("/notes", 0o600), ("/tool", 0o755)]);
-    assert_eq!(case.image.directory, folder.root().canonicalize().unwrap());
 
     std::fs::remove_file(folder.path("data/in.txt")).unwrap();
     let told = case.stdin.read().unwrap_err().to_string();
     assert!(told.contains("x.toml:2:18") && told.contains("failed to read"), "{told}");
+}
+
+#[test]
+fn paths_of_images_start_at_the_file_that_names_them() {
+    let folder = Folder::with(&[
+        ("belljar.toml", "image = \"oci:images/x:1\"\n"),
+        ("a/x.toml", "command = [\"c\"]\n"),
+        ("a/y.toml", "command = [\"c\"]\nimage = \"rootfs:../y\"\n"),
+    ]);
+    let root = folder.root().canonicalize().unwrap();
+    let suite = folder.load().unwrap();
+    let images: Vec<_> = suite.cases.iter().map(|case| case.image.reference.to_string()).collect();
+    let root = root.display();
+    assert_eq!(images, [format!("oci:{root}/images/x:1"), format!("rootfs:{root}/a/../y")]);
+}
+
+#[test]
+fn a_link_out_of_the_suite_is_refused() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "x").unwrap();
+    let text = "image = \"i\"\ncommand = [\"c\"]\nstdin = { file = \"link/secret\" }\n";
+    let folder = Folder::with(&[("x.toml", text)]);
+    std::os::unix::fs::symlink(outside.path(), folder.path("link")).unwrap();
+    let told = folder.mistakes();
+    assert!(told.contains("the path `link/secret` leaves the suite"), "{told}");
 }
 
 #[test]
@@ -123,8 +147,8 @@ fn nearer_settings_win_and_variables_are_merged() {
     };
     assert_eq!(variables(one), ["A=far", "B=near", "C=file"]);
     assert_eq!(variables(two), ["A=far", "B=near", "C=case"]);
-    assert_eq!(one.image.reference.value, "far");
-    assert_eq!(two.image.reference.value, "case");
+    assert_eq!(one.image.reference.to_string(), "far:latest");
+    assert_eq!(two.image.reference.to_string(), "case:latest");
     assert_eq!(one.user.as_ref().unwrap().value, "near");
     assert_eq!(one.timeout.value, Duration::from_secs(1));
     assert_eq!(one.expect.status.value, Status::ExitCode(3));

@@ -41,6 +41,8 @@ run it alone: belljar test x.toml
 }
 
 /// The line above each difference.
+const EMPTY: &str =
+    "hint: a stdout that is left out must be empty; `{ any = true }` leaves it unchecked";
 const LEGEND: &str = "< expected, > actual";
 
 /// What is expected, how the run ended, what it printed, and what is shown.
@@ -77,8 +79,8 @@ fn a_run_that_was_cut_short_says_by_what() {
             b"",
             &[
                 "x.toml:2:1: the program `tool` was not found",
-                "hint: it is looked for in the sandbox; a script is not found either when its \
-                 interpreter is missing",
+                "hint: it is looked for in the sandbox; nor is a file found whose interpreter or \
+                 loader is missing",
             ],
         ),
         (
@@ -96,7 +98,7 @@ fn a_run_that_was_cut_short_says_by_what() {
 fn each_mismatch_has_its_words() {
     let zero = Ending::Exited(0);
     check(&[
-        ("", zero, b"x\n", b"", &["x.toml:3:1: stdout is not empty", LEGEND, ">x"]),
+        ("", zero, b"x\n", b"", &["x.toml:3:1: stdout is not empty", LEGEND, ">x", EMPTY]),
         ("stdout = \"x\\n\"", zero, b"", b"", &["x.toml:4:1: stdout is empty", LEGEND, "<x"]),
         (
             "stderr = \"x\\n\"",

@@ -107,17 +107,6 @@ fn a_file_name_must_make_a_name() {
 }
 
 #[test]
-fn the_parser_of_images_can_point_at_its_line() {
-    let case = crate::folder::case("command = [\"c\"]\nimage = \"a b\"\n");
-    let problem = case.image.reference.place.problem("no image", Some("try another".to_owned()));
-    let told = problem.to_string();
-    let (_, told) = told.split_once("x.toml").unwrap();
-    let expected = ":2:9\n   |\n 2 | image = \"a b\"\n   |         ^^^^^\nhint: try another\n";
-    assert_eq!(told, expected);
-    assert_eq!(problem.message(), "no image");
-}
-
-#[test]
 fn whatever_a_file_holds_it_is_read_or_refused() {
     let mut numbers = Numbers(0xca5e);
     let folder = Folder::with(&[]);

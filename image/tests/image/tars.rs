@@ -40,6 +40,19 @@ fn headers_that_disagree_are_refused() {
 }
 
 #[test]
+fn a_size_that_no_archive_can_have_is_refused() {
+    let place = Place::new();
+    for size in ["18446744073709551615", "18446744073709551104", "9223372036854775807"] {
+        // The header of such a file cannot say its size.
+        let tar = Tar::new().pax(&[("size", size.as_bytes())]).file("c", "");
+        let error = place.error(&[&tar]);
+        let refused = error.contains("of `c` is not one") || error.contains("for one file");
+        assert!(refused, "{size}: {error}");
+    }
+    place.check();
+}
+
+#[test]
 fn pax_times_have_fractions_and_may_be_before_1970() {
     let place = Place::new();
     let tree = place.tree(&Tar::new().pax(&[("mtime", b"-1.5")]).file("old", ""));
