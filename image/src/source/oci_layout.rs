@@ -67,7 +67,17 @@ fn choose(manifests: &[Descriptor], tag: Option<&str>, what: &str) -> Result<Vec
             let reason = "there are several images in it";
             Err(Error::source(what, reason).hint(format!("say which: {}", known())))
         }
-        None => Ok(manifests.to_vec()),
+        None => {
+            let fits = |descriptor: &&Descriptor| {
+                may_be_image(descriptor)
+                    && descriptor.platform.as_ref().is_none_or(platform::is_ours)
+            };
+            if manifests.iter().filter(fits).count() > 1 {
+                let reason = "there are several images in it that fit this machine";
+                return Err(Error::source(what, reason).hint("give them tags, and say which"));
+            }
+            Ok(manifests.to_vec())
+        }
     }
 }
 
