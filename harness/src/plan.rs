@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belljar_image::{Config, Image};
-use belljar_sandbox::{Command, Identity, Limits, PidOne, PlacedFile, Rootfs, Sandbox, Tree};
+use belljar_sandbox::{
+    Command, DEFAULT_PATH, Identity, Limits, PidOne, PlacedFile, Rootfs, Sandbox, Tree,
+};
 
 use crate::case::Case;
 use crate::images::Tenancy;
 use crate::problem::Problem;
 use crate::source::Place;
-
-/// Where programs are looked for when the image does not say, as docker does.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Variables that every case has, so that it prints the same everywhere.
 const CASE_ENV: [(&str, &str); 2] = [("LANG", "C.UTF-8"), ("TZ", "UTC")];

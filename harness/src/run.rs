@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use belljar_sandbox::{Outcome, Streams};
+use belljar_sandbox::{DEFAULT_PATH, Outcome, Streams};
 
 use crate::case::Case;
 use crate::failure::Failure;
 use crate::images::{CaseError, Images};
 use crate::judge::{Verdict, judge};
-use crate::plan::{self, DEFAULT_PATH, Plan};
+use crate::plan::{self, Plan};
 use crate::report::{Report, Summary};
 use crate::requires::missing_program;
 use crate::suite::Suite;

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::document::{ConfigDocument, Platform};
-use crate::limits;
-use crate::{Error, Result};
+use crate::{Error, Result, limits, platform};
 
 /// The part of an image configuration that a run needs.
 ///
@@ -39,6 +38,28 @@ pub(crate) struct ReadConfig {
     pub(crate) config: Config,
     pub(crate) platform: Platform,
     pub(crate) diff_ids: Vec<Digest>,
+}
+
+impl ReadConfig {
+    /// Refuses an image `what` that is for another machine, or has other than `layers` layers.
+    pub(crate) fn check(&self, what: &str, config_what: &str, layers: usize) -> Result<()> {
+        if !platform::may_be_ours(&self.platform) {
+            let reason = format!(
+                "the image is for {}, this machine is linux/{}",
+                platform::show(&self.platform),
+                platform::architecture()
+            );
+            return Err(Error::source(what, reason));
+        }
+        if layers != self.diff_ids.len() {
+            return Err(Error::mismatch(
+                format!("{config_what}: the number of diff ids is not that of the layers"),
+                layers,
+                self.diff_ids.len(),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Reads an image configuration. `what` is how to call it in a message.

@@ -333,7 +333,7 @@ fn candidates(program: &OsStr, command: &Command) -> Result<Vec<CString>> {
 }
 
 /// Where a program is looked for when the payload has no PATH, as docker does.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn c_string(text: impl AsRef<OsStr>) -> Result<CString> {
     let text = text.as_ref();

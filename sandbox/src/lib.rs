@@ -42,6 +42,7 @@ mod template;
 mod text;
 
 pub use command::{Command, Identity, PidOne, PlacedFile, Rootfs, Tree};
+pub use compile::DEFAULT_PATH;
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use outcome::{Captured, Ending, NotStarted, Outcome, Stream};

@@ -9,7 +9,6 @@ use super::{Container, Description, LayerBlob};
 use crate::config;
 use crate::limits;
 use crate::name::Name;
-use crate::platform;
 use crate::{Error, Result};
 
 #[derive(Debug, Deserialize)]
@@ -42,22 +41,8 @@ pub(super) fn describe(
         return Err(Error::source(config_what, "there is no such file in the archive"));
     };
     let read = config::read(&config_bytes, &config_what)?;
-    if !platform::may_be_ours(&read.platform) {
-        let reason = format!(
-            "the image is for {}, this machine is linux/{}",
-            platform::show(&read.platform),
-            platform::architecture()
-        );
-        return Err(Error::source(what, reason));
-    }
     let layers = image.layers.clone().unwrap_or_default();
-    if layers.len() != read.diff_ids.len() {
-        return Err(Error::mismatch(
-            format!("{config_what}: the number of diff ids is not that of the layers"),
-            layers.len(),
-            read.diff_ids.len(),
-        ));
-    }
+    read.check(what, &config_what, layers.len())?;
     let layers = layers
         .into_iter()
         .zip(read.diff_ids)

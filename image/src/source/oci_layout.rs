@@ -209,21 +209,7 @@ fn describe_manifest(
     let config_bytes =
         read_blob(container, &config_digest, config.size, limits::CONFIG_BYTES, &config_what)?;
     let read = config::read(&config_bytes, &config_what)?;
-    if !platform::may_be_ours(&read.platform) {
-        let reason = format!(
-            "the image is for {}, this machine is linux/{}",
-            platform::show(&read.platform),
-            platform::architecture()
-        );
-        return Err(Error::source(what, reason));
-    }
-    if read.diff_ids.len() != layers.len() {
-        return Err(Error::mismatch(
-            format!("{config_what}: the number of diff ids is not that of the layers"),
-            layers.len(),
-            read.diff_ids.len(),
-        ));
-    }
+    read.check(&what, &config_what, layers.len())?;
     let layers = layers.iter().zip(read.diff_ids).map(|(layer, diff_id)| {
         let digest: Digest = layer.digest.parse()?;
         Ok(LayerBlob { member: member(&digest), blob: Some((digest, layer.size)), diff_id })
