@@ -1,7 +1,8 @@
 //! The payload's standard streams as the parent sees them: what goes in, and where it goes out.
 //!
-//! One poll loop moves all three, and no read or write in it can block, so a payload that reads
-//! nothing, floods a stream or closes one cannot hold anything up.
+//! One poll loop moves all three, and no read or write of the payload's in it can block, so one that
+//! reads nothing, floods a stream or closes one cannot hold anything up. A target that output is
+//! passed on to may.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
