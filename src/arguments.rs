@@ -75,7 +75,8 @@ pub(crate) struct Test {
     /// List the names of the cases, and run none
     #[arg(long)]
     pub(crate) list: bool,
-    /// How many cases run at a time; one for each processor where not given
+    /// How many cases run at a time; one more than there are processors where not
+    /// given
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Colours: auto is on a terminal, unless NO_COLOR is set

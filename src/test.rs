@@ -53,7 +53,7 @@ fn test(options: &Test) -> Result<u8, Failure> {
         open().map_err(|error| Failure::new(exit_code::ERROR, format!("error: {error}")))?;
     let images = Images::prepare(&store, &suite.cases);
     let run_options = RunOptions {
-        jobs: options.jobs.unwrap_or_else(processors),
+        jobs: options.jobs.unwrap_or_else(default_jobs),
         colour: colour(options.color),
         rerun: rerun(options, &paths),
     };
@@ -85,8 +85,10 @@ fn no_case(paths: &[PathBuf], patterns: &[String], exact: bool) -> Failure {
     Failure::new(exit_code::NO_CASE, format!("{message}{hint}"))
 }
 
-fn processors() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+/// One more than there are processors: while the kernel makes or takes down one sandbox, it often
+/// waits, and another case can use the time.
+fn default_jobs() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).saturating_add(1)
 }
 
 fn colour(color: Color) -> bool {
