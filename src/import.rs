@@ -10,10 +10,7 @@ use crate::{exit_code, print};
 pub(crate) fn main(options: &Import) -> ExitCode {
     match import(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("belljar: {error}");
-            exit_code::ERROR.into()
-        }
+        Err(error) => print::error(&error, exit_code::ERROR),
     }
 }
 

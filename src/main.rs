@@ -14,6 +14,9 @@ use clap::Parser;
 use arguments::{Arguments, Subcommand};
 
 fn main() -> ExitCode {
+    if let Err(error) = belljar_sandbox::run_from_sealed_copy() {
+        return print::error(&error, exit_code::RUN_ERROR);
+    }
     match Arguments::parse().subcommand {
         Subcommand::Run(options) => run::main(&options),
         Subcommand::Test(options) => test::main(&options),

@@ -17,12 +17,10 @@ pub(crate) fn main(options: &Run) -> ExitCode {
         true => explain(&prepared.sandbox),
         false => run(&prepared, options.interactive),
     });
-    result
-        .unwrap_or_else(|error| {
-            eprintln!("belljar: {error}");
-            exit_code::RUN_ERROR
-        })
-        .into()
+    match result {
+        Ok(code) => code.into(),
+        Err(error) => print::error(&error, exit_code::RUN_ERROR),
+    }
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -25,6 +25,10 @@ const NOT_RUN: u8 = 2;
 /// other case's image.
 #[must_use]
 pub fn main(folder: &Path, rerun: &str) -> ExitCode {
+    if let Err(error) = belljar_sandbox::run_from_sealed_copy() {
+        eprintln!("error: {error}");
+        return ExitCode::from(NOT_RUN);
+    }
     let arguments = Arguments::from_args();
     match trials(folder, rerun, &arguments) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),

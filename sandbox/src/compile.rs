@@ -186,7 +186,7 @@ impl Compiler {
             kind: Text(c"devpts"),
             at: Text(c"dev/pts"),
             no_dev: false,
-            options: Text(c"newinstance,ptmxmode=0666,mode=0620"),
+            options: Text(c"newinstance,ptmxmode=0666,mode=0620,max=64"),
         })?;
         self.push(&place(c"shm", c"dev/shm", true, false))?;
         self.push(&place(c"tmp", c"tmp", false, false))

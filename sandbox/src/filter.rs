@@ -3,18 +3,20 @@
 //! prlimit(2) asks for equal user ids only, and where a single id is all there is, init has the
 //! payload's: a payload could lower init's CPU limit and have the kernel kill it. So a payload may
 //! change its own limits only. And keys of the kernel belong to a user namespace (keyrings(7)),
-//! which outlives a run: no key may be left for the next.
+//! which outlives a run: no key may be left for the next. Nor may descriptors that io_uring holds:
+//! the kernel closes them when it likes.
 
 use libc::sock_filter;
 
 /// The program, in the kernel's classic BPF. Another architecture's system calls have other
 /// numbers, so none is let through, nor any of the x32 ABI.
-pub(crate) static PROGRAM: [sock_filter; 14] = [
+pub(crate) static PROGRAM: [sock_filter; 15] = [
     load(ARCHITECTURE),
     jump(libc::BPF_JEQ, NATIVE_ARCHITECTURE, 1, 0),
     answer(libc::SECCOMP_RET_KILL_PROCESS),
     load(NUMBER),
-    jump(libc::BPF_JGE, X32_BIT, 0, 1),
+    jump(libc::BPF_JGE, X32_BIT, 1, 0),
+    jump(libc::BPF_JEQ, number(libc::SYS_io_uring_setup), 0, 1),
     answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned()),
     jump(libc::BPF_JEQ, number(libc::SYS_add_key), 5, 0),
     jump(libc::BPF_JEQ, number(libc::SYS_request_key), 4, 0),

@@ -4,8 +4,8 @@
 //! process with several threads costs more the larger it is. So each thread keeps one nursery,
 //! which holds both namespaces and little memory, for run after run. A payload has no capability
 //! in the user namespace, no key, and cannot write a setting of the network. What it can leave
-//! behind in the network namespace (a connection that lingers, a counter) takes a packet, so the
-//! namespaces are used again only while loopback has carried none.
+//! behind in the network namespace is a socket that the kernel has not freed yet, a packet's traces
+//! and a flow label: the namespaces are used again only where there is none of them.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -72,6 +72,7 @@ impl Nursery {
     }
 
     fn start(id_map: IdMap, identity: &Identity) -> Result<Self> {
+        raise_descriptor_limit();
         let (ours, theirs) = socket_pair()?;
         let steps = template::steps(id_map)?;
         let process = Process::start(NAMESPACES, || child::nurse(theirs.as_fd(), &steps))?;
@@ -143,10 +144,17 @@ impl Nursery {
         Ok((Message::from_bytes(bytes).ok_or(Kind::NurseryEnded)?, sender))
     }
 
-    /// Whether the network namespace is as new: one interface, which has carried nothing.
+    /// Whether the network namespace is as new: no socket is left, the one interface has carried
+    /// nothing, and no IPv6 flow label is taken.
     fn is_clean(&self) -> bool {
-        let path = format!("/proc/{}/net/dev", self.process.pid());
-        std::fs::read_to_string(path).is_ok_and(|table| is_unused(&table))
+        let read = |table: &str| {
+            let path = format!("/proc/{}/net/{table}", self.process.pid());
+            std::fs::read_to_string(path)
+        };
+        read("sockstat").is_ok_and(|table| table.starts_with("sockets: used 0\n"))
+            && read("dev").is_ok_and(|table| is_unused(&table))
+            // Missing where the kernel has no IPv6.
+            && read("ip6_flowlabel").map_or(true, |table| table.lines().count() <= 1)
     }
 }
 
@@ -156,6 +164,15 @@ fn is_unused(table: &str) -> bool {
     let counters = interfaces.next().and_then(|line| line.trim_start().strip_prefix("lo:"));
     let unused = |counters: &str| counters.split_whitespace().all(|counter| counter == "0");
     counters.is_some_and(unused) && interfaces.next().is_none()
+}
+
+/// Descriptors that payloads of the same user have on their way to each other count against this
+/// process's own limit when it sends some (unix(7), ETOOMANYREFS); each payload may have 1024.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where that is refused, the old limit does for all but such payloads.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// A pair of connected sockets that keep messages apart. Ours gives up on an answer in the end.

@@ -61,6 +61,7 @@ impl From<nix::errno::Errno> for Failure {
 }
 
 /// The interpreter: one arm for each kind of step.
+#[expect(clippy::too_many_lines, reason = "a flat table: one arm for each kind of step")]
 pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failure> {
     match *step {
         Step::CloseInherited => close_inherited(context.lifeline),
@@ -72,6 +73,7 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
         Step::BecomeRoot => change_ids(0, 0, &[]),
         Step::DieWithParent => die_with_parent(context.lifeline),
         Step::RaiseLoopback => raise_loopback(),
+        Step::LimitNamespace { path, value } => limit_namespace(&path, &value),
         Step::KeepMountsIn => Ok(mount::mount_change(
             c"/",
             mount::MountPropagationFlags::DOWNSTREAM | mount::MountPropagationFlags::REC,
@@ -122,6 +124,11 @@ pub(crate) fn perform(step: &Step<'_>, context: Context<'_>) -> Result<(), Failu
             Err(sys::execute(candidates, argv, env, context.run()?.scratch).into())
         }
     }
+}
+
+fn limit_namespace(path: &CStr, value: &CStr) -> Result<(), Failure> {
+    let file = openat(CWD, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(rustix::io::write(&file, value.to_bytes()).map(drop)?)
 }
 
 fn reset_signals() -> Result<(), Failure> {
@@ -261,6 +268,10 @@ fn change_owner(file: &OwnedFd, owner: Option<(u32, u32)>) -> Result<(), Failure
 fn limit_processes(processes: u64) -> Result<(), Failure> {
     let both = |value| Rlimit { current: Some(value), maximum: Some(value) };
     process::setrlimit(Resource::Nproc, both(processes.saturating_add(OUR_PROCESSES)))?;
+    // Counted for the user id behind the payload's on the whole host, so kept well below the usual.
+    process::setrlimit(Resource::Nofile, both(1024))?;
+    process::setrlimit(Resource::Sigpending, both(1024))?;
+    process::setrlimit(Resource::Msgqueue, both(819_200))?;
     Ok(process::setrlimit(Resource::Core, both(1))?)
 }
 

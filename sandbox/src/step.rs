@@ -26,6 +26,8 @@ pub(crate) enum Step<'a> {
     DieWithParent,
     /// Bring the loopback interface up.
     RaiseLoopback,
+    /// Write a limit of the user namespace (namespaces(7), "/proc/sys/user").
+    LimitNamespace { path: Text<'a>, value: Text<'a> },
     /// Keep every mount that follows from spreading to the host; what the host mounts and unmounts
     /// is followed.
     KeepMountsIn,
@@ -138,6 +140,7 @@ impl fmt::Display for Step<'_> {
             Self::BecomeRoot => formatter.write_str("become root of the user namespace"),
             Self::DieWithParent => formatter.write_str("arrange to be killed with the parent"),
             Self::RaiseLoopback => formatter.write_str("bring the loopback interface up"),
+            Self::LimitNamespace { path, value } => write!(formatter, "write {value} to {path}"),
             Self::KeepMountsIn => formatter.write_str("keep mounts from spreading to the host"),
             Self::MountTmpfs { size, inodes, at } => {
                 write!(formatter, "mount tmpfs on {at} (size={size}, nr_inodes={inodes})")

@@ -57,6 +57,16 @@ pub(crate) fn steps(id_map: IdMap) -> Result<Vec<Step<'static>>> {
         Step::DropBoundingSet,
         Step::FilterSystemCalls,
         Step::RaiseLoopback,
+        // A namespace within would give capabilities, mounts and tmpfs beyond every limit.
+        Step::LimitNamespace {
+            path: Text(c"/proc/sys/user/max_user_namespaces"),
+            value: Text(c"0"),
+        },
+        // Of the 128 that a user of the host has by default.
+        Step::LimitNamespace {
+            path: Text(c"/proc/sys/user/max_inotify_instances"),
+            value: Text(c"32"),
+        },
         Step::SetHostname { name: HOSTNAME },
         Step::KeepMountsIn,
         Step::MountTmpfs { size: Text(c"64k"), inodes: Text(c"64"), at: Text(c"/") },

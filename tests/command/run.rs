@@ -134,6 +134,27 @@ fn a_full_disk_under_the_output_is_told() {
 }
 
 #[test]
+fn the_program_itself_is_out_of_reach() {
+    // Until a payload is executed, /proc/self/exe is belljar's own file: here a copy in memory.
+    let ended = run(&["host", "/proc/self/exe", "run", "--explain", "host", "true"]);
+    let file = std::fs::metadata(env!("CARGO_BIN_EXE_belljar")).unwrap();
+    assert!(std::os::unix::fs::MetadataExt::mode(&file) & 0o7777 == 0o755, "{ended:?}");
+    let mut child = belljar().args(["run", "host", "sleep", "1005.001"]).spawn().unwrap();
+    let exe = std::fs::read_link(format!("/proc/{}/exe", child.id()));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let mut shown = exe.unwrap();
+    while !shown.to_string_lossy().starts_with("/memfd:belljar") {
+        assert!(std::time::Instant::now() < deadline, "{}", shown.display());
+        shown = std::fs::read_link(format!("/proc/{}/exe", child.id())).unwrap();
+    }
+    let path = format!("/proc/{}/exe", child.id());
+    let written = std::fs::OpenOptions::new().write(true).open(path).unwrap_err();
+    assert!(matches!(written.raw_os_error(), Some(1 | 26)), "sealed or busy: {written}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn the_plan_is_explained() {
     let ended = run(&["--explain", "host", "true"]);
     assert_eq!(ended.code, 0);
