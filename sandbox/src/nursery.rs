@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,11 +46,13 @@ thread_local! {
 /// A nursery that waits for requests.
 #[derive(Debug)]
 pub(crate) struct Nursery {
-    process: Process,
+    _process: Process,
     /// The init of the run before, which may still be taking its sandbox down.
     last: Option<Process>,
     socket: OwnedFd,
     user_namespace: OwnedFd,
+    /// The tables of its network namespace that tell whether it is clean.
+    network: [Option<File>; 3],
     /// The ids that the map was written for.
     mapped: (u32, u32),
 }
@@ -86,7 +89,9 @@ impl Nursery {
         send(&ours, b"g", SendFlags::NOSIGNAL).map_err(talk_failed)?;
         let mapped = id_map.mapped(identity);
         let user_namespace = user_namespace.into();
-        let nursery = Self { process, last: None, socket: ours, user_namespace, mapped };
+        let network = network_tables(process.pid());
+        let nursery =
+            Self { _process: process, last: None, socket: ours, user_namespace, network, mapped };
         match nursery.answer()?.0 {
             Message::Ready => Ok(nursery),
             Message::StepFailed { index, errno } => {
@@ -147,15 +152,27 @@ impl Nursery {
     /// Whether the network namespace is as new: no socket is left, the one interface has carried
     /// nothing, and no IPv6 flow label is taken.
     fn is_clean(&self) -> bool {
-        let read = |table: &str| {
-            let path = format!("/proc/{}/net/{table}", self.process.pid());
-            std::fs::read_to_string(path)
-        };
-        read("sockstat").is_ok_and(|table| table.starts_with("sockets: used 0\n"))
-            && read("dev").is_ok_and(|table| is_unused(&table))
-            // Missing where the kernel has no IPv6.
-            && read("ip6_flowlabel").map_or(true, |table| table.lines().count() <= 1)
+        let [sockets, interfaces, flow_labels] = &self.network;
+        read(sockets).is_some_and(|table| table.starts_with("sockets: used 0\n"))
+            && read(interfaces).is_some_and(|table| is_unused(&table))
+            && read(flow_labels).is_some_and(|table| table.lines().count() <= 1)
     }
+}
+
+/// Opens the tables of the network namespace of a process (proc_pid_net(5)). They stay open: each
+/// run looks at them.
+fn network_tables(pid: nix::unistd::Pid) -> [Option<File>; 3] {
+    ["sockstat", "dev", "ip6_flowlabel"]
+        .map(|table| File::open(format!("/proc/{pid}/net/{table}")).ok())
+}
+
+/// Reads a table as it is now; more than fits is more than a clean one has. One that the kernel does
+/// not have, such as that of IPv6, is empty.
+fn read(table: &Option<File>) -> Option<String> {
+    let Some(table) = table else { return Some(String::new()) };
+    let mut bytes = [0; 2048];
+    let count = table.read_at(&mut bytes, 0).ok()?;
+    Some(String::from_utf8_lossy(bytes.get(..count)?).into_owned())
 }
 
 /// Reads /proc/net/dev (proc_pid_net(5)): two lines of headings, then an interface on each.
