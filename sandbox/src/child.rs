@@ -17,13 +17,9 @@ use crate::request::Request;
 use crate::step::Step;
 use crate::sys::{self, Mapping};
 
-/// The namespaces that every run has for itself. The user and the network namespace are the
-/// nursery's.
-const NAMESPACES: i32 = libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP;
+/// The namespaces that every run has for itself. The others are the nursery's: no payload can change
+/// anything in them.
+const NAMESPACES: i32 = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC;
 
 /// The nursery: holds a user and a network namespace, and starts an init in them for each request.
 /// Each init is a child of the parent's own, which alone waits for it; it works in the nursery's

@@ -8,11 +8,13 @@
 //!
 //! # How it works
 //! [`Sandbox::new`] compiles a [`Rootfs`], a [`Command`] and [`Limits`] to steps. [`Sandbox::run`]
-//! hands the list to this thread's nursery, which holds a user and a network namespace and starts an
-//! init in new mount, PID, IPC, UTS and cgroup namespaces. Init walks the list and reports the first
+//! hands the list to this thread's nursery, which holds user, network, UTS and cgroup namespaces and
+//! starts an init in new mount, PID and IPC namespaces. Init walks the list and reports the first
 //! failure as (step, errno). The parent moves the streams, keeps the limits from outside and returns
 //! an [`Outcome`]. Nothing is mounted in the host's mount namespace and nothing is written to the
 //! host's disk, so nothing can be left behind.
+//!
+//! A program that runs sandboxes calls [`run_from_sealed_copy`] first in its `main`.
 //!
 //! # What it does not do
 //! It does not judge, knows nothing of images, and offers no way to run without isolation: a layer

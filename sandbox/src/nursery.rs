@@ -31,10 +31,13 @@ use crate::process::Process;
 use crate::report::{MESSAGE_BYTES, Message};
 use crate::{child, request, template};
 
-/// The namespaces of the nursery. Each sandbox shares the user and the network namespace with it, and
-/// starts from a copy of the others: what is mounted and named there is mounted and named once.
-const NAMESPACES: i32 =
-    libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
+/// The namespaces of the nursery, which its sandboxes share, one after the other. Of the mount
+/// namespace each gets a copy: what is alike for all is mounted once.
+const NAMESPACES: i32 = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP;
 
 /// How long the nursery may take to answer: many times what a loaded machine needs.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
