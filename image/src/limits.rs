@@ -39,8 +39,11 @@ pub(crate) const TAR_EXTENSION_BYTES: u64 = MIB;
 pub(crate) const SPARSE_PIECES: usize = 65_536;
 /// The most members in an archive that holds a whole image.
 pub(crate) const ARCHIVE_MEMBERS: u64 = 100_000;
-/// The most bytes of names in one layer; they are all in memory while it is unpacked.
-pub(crate) const NAMES_BYTES: usize = 512 << 20;
+/// The most bytes of names, link targets and extended attributes in one archive or layer; they may
+/// all be in memory while it is read.
+pub(crate) const NAMES_BYTES: usize = 256 << 20;
+/// The most bytes of a link target: Linux's PATH_MAX without its NUL.
+pub(crate) const LINK_BYTES: usize = 4095;
 /// The most bytes of a compressed archive that holds a whole image, once decompressed.
 pub(crate) const ARCHIVE_BYTES: u64 = 256 * GIB;
 

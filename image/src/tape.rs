@@ -38,6 +38,10 @@ pub(crate) enum TapeProblem {
     Disagreement(String, &'static str),
     #[error("the entry `{0}` has the unknown tar type `{1}`")]
     UnknownType(String, char),
+    #[error("the link target of `{0}` is longer than {max} bytes", max = limits::LINK_BYTES)]
+    LinkTooLong(String),
+    #[error("its names, link targets and attributes are longer than {} bytes", limits::NAMES_BYTES)]
+    TooMuchDescribed,
     #[error("the map of the sparse file `{0}` is malformed")]
     Sparse(String),
 }
@@ -76,6 +80,8 @@ pub(crate) struct Tape<R> {
     position: u64,
     body_left: u64,
     padding: u64,
+    /// Bytes of names, link targets and attributes so far.
+    described: usize,
 }
 
 /// Streams that can leave bytes out more cheaply than by reading them.
@@ -91,7 +97,7 @@ const OCTAL_MAX: u64 = 0o777_7777_7777;
 
 impl<R: Skip> Tape<R> {
     pub(crate) fn new(stream: R) -> Self {
-        Self { stream, position: 0, body_left: 0, padding: 0 }
+        Self { stream, position: 0, body_left: 0, padding: 0, described: 0 }
     }
 
     /// The next entry; `None` at the end of the archive.
@@ -155,6 +161,14 @@ impl<R: Skip> Tape<R> {
         let name = extension.name(header.path_bytes().into_owned())?;
         let shown = shown(&name);
         let link = extension.link(header.link_name_bytes().unwrap_or_default().into_owned())?;
+        if link.len() > limits::LINK_BYTES {
+            return Err(TapeProblem::LinkTooLong(shown));
+        }
+        let attributes = extension.xattrs.iter().map(|(name, value)| name.len() + value.len());
+        self.described += name.len() + link.len() + attributes.sum::<usize>();
+        if self.described > limits::NAMES_BYTES {
+            return Err(TapeProblem::TooMuchDescribed);
+        }
         let size = agreed_size(size, extension.size, &shown)?;
         let kind = kind(header, &name, size, &shown)?;
         let mut entry = Entry {

@@ -53,6 +53,17 @@ fn a_size_that_no_archive_can_have_is_refused() {
 }
 
 #[test]
+fn a_link_target_has_a_limit() {
+    let place = Place::new();
+    let target = |length: usize| "t/".repeat(length / 2);
+    let long = Tar::new().pax(&[("linkpath", target(4096).as_bytes())]).symlink("s", "x");
+    assert!(place.error(&[&long]).contains("the link target of `s` is longer than 4095 bytes"));
+    let fits = Tar::new().pax(&[("linkpath", target(4000).as_bytes())]).symlink("s", "x");
+    place.tree(&fits);
+    place.check();
+}
+
+#[test]
 fn pax_times_have_fractions_and_may_be_before_1970() {
     let place = Place::new();
     let tree = place.tree(&Tar::new().pax(&[("mtime", b"-1.5")]).file("old", ""));
