@@ -21,8 +21,8 @@ use crate::sys::{self, Mapping};
 /// anything in them.
 const NAMESPACES: i32 = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC;
 
-/// The nursery: holds a user and a network namespace, and starts an init in them for each request.
-/// Each init is a child of the parent's own, which alone waits for it; it works in the nursery's
+/// The nursery: holds the namespaces that a run does not have for itself, and starts an init in them
+/// for each request. Each init is a child of the parent's own, which alone waits for it; it works in the nursery's
 /// memory, and the nursery goes on when it is ending. Ends with the parent.
 pub(crate) fn nurse(socket: BorrowedFd<'_>, steps: &[Step<'_>]) -> u8 {
     let context = Context { lifeline: socket, run: None };

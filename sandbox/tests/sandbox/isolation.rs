@@ -155,9 +155,6 @@ fn a_socket_that_is_left_is_not_in_the_next_run() {
         argv: ["/usr/bin/python3", "-c", SOCKETS_IN_A_CYCLE].map(OsString::from).to_vec(),
         ..shell("")
     };
-    if !std::path::Path::new("/usr/bin/python3").exists() {
-        return;
-    }
     for _ in 0..5 {
         let outcome = try_run(&command, &Limits::default(), b"").unwrap();
         assert_eq!(outcome.stdout.bytes, b"left\n", "{outcome:?}");
